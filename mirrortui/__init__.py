@@ -1,0 +1,3 @@
+"""mirrortui: set up, run and watch a mirror of conda channels."""
+
+__version__ = "0.1.0"
