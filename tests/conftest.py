@@ -1,0 +1,15 @@
+"""Fixtures every level of tests uses."""
+
+from pathlib import Path
+
+import pytest
+
+SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder with real channels beside the project; skips where it is absent."""
+    if not (SHARED / "channels" / "conda-forge").is_dir():
+        pytest.skip("the folder ../shared with real channels is not beside the project")
+    return SHARED
