@@ -1,0 +1,82 @@
+"""The plan: wanted against on disk, as a value to look at before anything is done."""
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """A number of files and their bytes (unknown sizes count as 0)."""
+
+    files: int = 0
+    bytes: int = 0
+
+    def __add__(self, other: "Totals") -> "Totals":
+        return Totals(self.files + other.files, self.bytes + other.bytes)
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedFile:
+    """One file of a plan's list."""
+
+    channel: str
+    subdir: str
+    fn: str
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class SubdirPlan:
+    """One subdir of a plan; `drop` leaves the metadata now, `prune_due` leaves the disk in this run."""
+
+    channel: str
+    subdir: str
+    add: Totals = Totals()
+    replace: Totals = Totals()
+    keep: Totals = Totals()
+    drop: Totals = Totals()
+    prune_due: Totals = Totals()
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a run would do now. `id` is a digest: the same upstream, rules and disk give the same id.
+
+    `free` is the disk's free bytes, `needed` what the run takes of it; `largest` are the biggest files to
+    fetch, `drops` a sample of the dropped ones; `eta` seconds at the configured limit (None without one).
+    """
+
+    id: str
+    created: float
+    subdirs: tuple[SubdirPlan, ...]
+    free: int
+    needed: int
+    eta: float | None = None
+    largest: tuple[PlannedFile, ...] = ()
+    drops: tuple[PlannedFile, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    def total(self, kind: str) -> Totals:
+        """Sum of add, replace, keep, drop or prune_due over all subdirs."""
+        return sum((getattr(s, kind) for s in self.subdirs), Totals())
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing to do."""
+        return not any(self.total(kind).files for kind in ("add", "replace", "drop", "prune_due"))
+
+    def to_json(self) -> dict[str, Any]:
+        """The stable form that `plan --json` prints."""
+        kinds = ("add", "replace", "keep", "drop", "prune_due")
+
+        def pair(totals: Totals) -> dict[str, int]:
+            return {"files": totals.files, "bytes": totals.bytes}
+
+        out: dict[str, Any] = {"id": self.id, "created": self.created}
+        out |= {kind: pair(self.total(kind)) for kind in kinds}
+        out["subdirs"] = [
+            {"channel": s.channel, "subdir": s.subdir} | {kind: pair(getattr(s, kind)) for kind in kinds} for s in self.subdirs
+        ]
+        out["largest"] = [{"channel": f.channel, "subdir": f.subdir, "fn": f.fn, "bytes": f.bytes} for f in self.largest]
+        out |= {"disk": {"free": self.free, "needed": self.needed}, "eta": self.eta, "warnings": list(self.warnings)}
+        return out

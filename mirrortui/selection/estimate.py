@@ -1,0 +1,72 @@
+"""What a selection costs: records and bytes, per channel and subdir, against what is on disk."""
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class SubdirEstimate:
+    """One subdir. `known` is False where no index is at hand yet (then all counts are 0); bytes are sums of the known sizes.
+
+    `upstream_records` and `upstream_bytes` are what the index holds before any rule.
+    """
+
+    channel: str
+    subdir: str
+    known: bool = True
+    note: str = ""
+    records: int = 0
+    bytes: int = 0
+    bytes_present: int = 0
+    bytes_to_fetch: int = 0
+    unknown_sizes: int = 0
+    upstream_records: int = 0
+    upstream_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """All subdirs of a config; `free` and `total` are bytes of the disk under the root."""
+
+    subdirs: tuple[SubdirEstimate, ...]
+    free: int
+    total: int
+
+    @property
+    def records(self) -> int:
+        """Records wanted."""
+        return sum(s.records for s in self.subdirs)
+
+    @property
+    def bytes(self) -> int:
+        """Bytes wanted, as far as sizes are known."""
+        return sum(s.bytes for s in self.subdirs)
+
+    @property
+    def bytes_to_fetch(self) -> int:
+        """Bytes that are wanted and not yet on disk."""
+        return sum(s.bytes_to_fetch for s in self.subdirs)
+
+    @property
+    def unknown_sizes(self) -> int:
+        """Wanted records without a size."""
+        return sum(s.unknown_sizes for s in self.subdirs)
+
+    @property
+    def fits(self) -> bool:
+        """Whether what is missing fits on the free disk."""
+        return self.bytes_to_fetch <= self.free
+
+    def to_json(self) -> dict[str, Any]:
+        """The stable form that `estimate --json` prints."""
+        keys = ("records", "bytes", "bytes_present", "bytes_to_fetch", "unknown_sizes")
+        channels: dict[str, list[dict[str, Any]]] = {}
+        for item in self.subdirs:
+            row: dict[str, Any] = {"subdir": item.subdir} | {key: getattr(item, key) for key in keys}
+            row |= {"known": item.known, "note": item.note}
+            channels.setdefault(item.channel, []).append(row)
+        return {
+            "channels": [{"channel": name, "subdirs": rows} for name, rows in channels.items()],
+            "total": {key: sum(getattr(s, key) for s in self.subdirs) for key in keys},
+            "disk": {"free": self.free, "total": self.total},
+        }

@@ -1,0 +1,129 @@
+"""The viewer's side of the journal: cheap polling, one immutable snapshot."""
+
+import sqlite3
+import time
+from pathlib import Path
+from urllib.parse import quote
+
+from mirrortui.errors import StateError
+from mirrortui.worker import lock, schema
+from mirrortui.worker.snapshot import ACTIVE, Event, Failure, InFlight, RunStatus, Snapshot, SubdirProgress
+
+_RUN = (
+    "id, state, phase, started, ended, pid, plan, files_done, files_total, bytes_done, bytes_total, added, replaced, dropped,"
+    " pruned, bytes_fetched, rate, eta, speed_limit, message, heartbeat"
+)
+
+
+class JournalReader:
+    """Read the newest run of a state folder; works with the worker absent, busy, finished or crashed.
+
+    `poll()` costs a few microseconds while nothing has changed: `pragma data_version` moves only when
+    another connection commits. No statement is left open: an open reader would keep the WAL from being
+    checkpointed.
+    """
+
+    def __init__(self, state: Path, *, events: int = 200, failures: int = 1000) -> None:
+        self.state = state
+        self._events, self._failures = events, failures
+        self._db: sqlite3.Connection | None = None
+        self._seen: tuple[int, bool] | None = None
+
+    def close(self) -> None:
+        """Close the connection; the next call opens it again."""
+        if self._db is not None:
+            self._db.close()
+            self._db = None
+            self._seen = None
+
+    def poll(self) -> Snapshot | None:
+        """Return a new snapshot if anything changed since the last call, else None."""
+        db = self._open()
+        if db is None:
+            changed = self._seen != (-1, False)
+            self._seen = (-1, False)
+            return Snapshot("idle") if changed else None
+        try:
+            version = (int(db.execute("pragma data_version").fetchone()[0]), lock.held(self.state))
+            if version == self._seen:
+                return None
+            self._seen = version
+            return self._read(db, held=version[1])
+        except sqlite3.Error as error:
+            self.close()
+            raise StateError(f"cannot be read: {error}", where=str(schema.path(self.state))) from error
+
+    def snapshot(self) -> Snapshot:
+        """Return the present state, changed or not."""
+        self._seen = None
+        return self.poll() or Snapshot("idle")
+
+    def heartbeat_age(self) -> float | None:
+        """Seconds since the worker of the newest run last wrote; None without a run."""
+        db = self._open()
+        row = db.execute("select heartbeat from run order by id desc limit 1").fetchone() if db else None
+        return max(0.0, time.time() - row[0]) if row else None
+
+    def runs(self, count: int = 50) -> tuple[RunStatus, ...]:
+        """The newest runs, newest first."""
+        db = self._open()
+        rows = db.execute(f"select {_RUN} from run order by id desc limit ?", (count,)).fetchall() if db else []  # noqa: S608 - a constant
+        return tuple(RunStatus(*row[:-1]) for row in rows)
+
+    def _open(self) -> sqlite3.Connection | None:
+        if self._db is None:
+            file = schema.path(self.state)
+            if not file.exists():
+                return None
+            try:
+                db = sqlite3.connect(f"file:{quote(str(file))}?mode=ro", uri=True, timeout=2, isolation_level=None, check_same_thread=False)
+                found = db.execute("pragma user_version").fetchone()[0]
+            except sqlite3.Error as error:
+                raise StateError(f"cannot be read: {error}", where=str(file), hint="Check the mode of the state folder") from error
+            if found == 0:  # the worker is just making it
+                db.close()
+                return None
+            if found != schema.VERSION:
+                db.close()
+                raise StateError(f"is of another version of this program ({found})", where=str(file), hint="Use that version to look at it")
+            self._db = db
+        return self._db
+
+    def _read(self, db: sqlite3.Connection, *, held: bool) -> Snapshot:
+        db.execute("begin")
+        try:
+            row = db.execute(f"select {_RUN} from run order by id desc limit 1").fetchone()  # noqa: S608 - a constant
+            if row is None:
+                return Snapshot("idle")
+            run = RunStatus(*row[:-1])
+            key = (run.id,)
+            subdirs = db.execute(
+                "select channel, subdir, phase, files_done, files_total, bytes_done, bytes_total, failed from subdir where run=? order by position",
+                key,
+            ).fetchall()
+            events = db.execute(
+                "select id, time, level, text from event where run=? order by id desc limit ?", (run.id, self._events)
+            ).fetchall()
+            failures = db.execute(
+                "select channel, subdir, fn, reason, text from failure where run=? order by channel, subdir, fn limit ?",
+                (run.id, self._failures),
+            ).fetchall()
+            count = db.execute("select count(*) from failure where run=?", key).fetchone()[0]
+            state = run.state if run.state not in ACTIVE or held else "crashed"
+            flights = []
+            if state in ACTIVE:
+                flights = db.execute(
+                    "select slot, channel, subdir, fn, bytes_done, bytes_total, rate, attempt from in_flight order by slot"
+                ).fetchall()
+        finally:
+            db.execute("commit")
+        return Snapshot(
+            state=state,
+            run=run,
+            heartbeat_age=max(0.0, time.time() - row[-1]),
+            subdirs=tuple(SubdirProgress(*r) for r in subdirs),
+            in_flight=tuple(InFlight(*r) for r in flights),
+            events=tuple(Event(*r) for r in reversed(events)),
+            failures=tuple(Failure(*r) for r in failures),
+            failed_count=count,
+        )
