@@ -148,7 +148,9 @@ def find(given: str | Path | None = None) -> Path:
         if path.is_file():
             return path
     places = ", ".join(str(p) for p in search_path())
-    raise ConfigError(f"no mirror.toml found ({places})", hint="Give one with --config, or make one with “mirrortui init”")
+    raise ConfigError(
+        f"no mirror.toml found ({places})", hint="Give one with --config, or make one with “mirrortui init”"
+    )
 
 
 def default_state(name: str) -> Path:
@@ -247,7 +249,9 @@ def _nearest(name: str, choices: list[str]) -> str:
 def _check(config: MirrorConfig, where: str) -> None:
     """Everything a type cannot say."""
     if config.version != 1:
-        raise ConfigError(f"version {config.version} is not known to this program", where=where, hint="Write version = 1")
+        raise ConfigError(
+            f"version {config.version} is not known to this program", where=where, hint="Write version = 1"
+        )
     try:
         _check_places(config)
         seen: set[str] = set()
@@ -273,7 +277,9 @@ def _keyed(key: str, error: MirrorError) -> ConfigError:
 def _check_places(config: MirrorConfig) -> None:
     mirror = config.mirror
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", mirror.name):
-        raise ConfigError(f"mirror.name: “{naming.display(mirror.name)}” is no name", hint="Use letters, digits, “.”, “_”, “-”")
+        raise ConfigError(
+            f"mirror.name: “{naming.display(mirror.name)}” is no name", hint="Use letters, digits, “.”, “_”, “-”"
+        )
     for key, value in (("mirror.root", mirror.root), ("mirror.state", mirror.state)):
         if not Path(value).is_absolute() or not value.isprintable():
             raise ConfigError(f"{key}: “{naming.display(value)}” is not an absolute path")
@@ -306,14 +312,20 @@ def _check_channel(channel: Channel, key: str) -> None:
 
 
 def _check_selection(rules: Selection, key: str) -> None:
-    for name, parse in (("before", quantities.date_ms), ("min_age", quantities.duration), ("max_size", quantities.size)):
+    for name, parse in (
+        ("before", quantities.date_ms),
+        ("min_age", quantities.duration),
+        ("max_size", quantities.size),
+    ):
         try:
             parse(getattr(rules, name))
         except ConfigError as error:
             raise _keyed(f"{key}.{name}", error) from error
     for version in rules.python:
         if not re.fullmatch(r"\d+\.\d+", version):
-            raise ConfigError(f"{key}.python: “{naming.display(version)}” is no minor version", hint='Write for example "3.12"')
+            raise ConfigError(
+                f"{key}.python: “{naming.display(version)}” is no minor version", hint='Write for example "3.12"'
+            )
     for name in ("newest_versions", "newest_builds"):
         if getattr(rules, name) < 0:
             raise ConfigError(f"{key}.{name}: must be 0 (all) or more")
@@ -383,4 +395,6 @@ def save(config: MirrorConfig, path: str | Path) -> None:
             Path(temporary).unlink(missing_ok=True)
             raise
     except OSError as error:
-        raise ConfigError(f"cannot be written: {error.strerror}", where=str(path), hint="Choose a writable place with --config") from error
+        raise ConfigError(
+            f"cannot be written: {error.strerror}", where=str(path), hint="Choose a writable place with --config"
+        ) from error

@@ -1,20 +1,20 @@
 """The exception tree. Each error says what went wrong, where, and what to do next.
 
-    MirrorError                 exit 1
-    ├── UsageError              exit 2   the command line asks for something that cannot be
-    ├── ConfigError             exit 2   mirror.toml cannot be read, or says something impossible
-    ├── NameRefused             exit 2   a name or URL from outside did not pass the gate (naming.py)
-    ├── UpstreamError           exit 1   the upstream did not deliver what was asked
-    │   ├── UpstreamUnreachable          no connection, DNS, TLS, timeout
-    │   ├── UpstreamStatus               an HTTP status that is not success (carries `status`)
-    │   └── BadRepodata                  it came, but is not repodata: HTML, truncated, too large
-    ├── TransferError           exit 1   one package could not be had (carries `reason`)
-    ├── StateError              exit 1   journal or inventory cannot be used
-    ├── TargetError             exit 1   a file on this machine cannot be read or written
-    ├── BusyError               exit 4   another run holds the lock
-    └── RefusedError            exit 5   a guard said no
-        ├── NoSpace                      the plan does not fit the free disk
-        └── PruneRefused                 more would be deleted than max_share allows
+MirrorError                 exit 1
+├── UsageError              exit 2   the command line asks for something that cannot be
+├── ConfigError             exit 2   mirror.toml cannot be read, or says something impossible
+├── NameRefused             exit 2   a name or URL from outside did not pass the gate (naming.py)
+├── UpstreamError           exit 1   the upstream did not deliver what was asked
+│   ├── UpstreamUnreachable          no connection, DNS, TLS, timeout
+│   ├── UpstreamStatus               an HTTP status that is not success (carries `status`)
+│   └── BadRepodata                  it came, but is not repodata: HTML, truncated, too large
+├── TransferError           exit 1   one package could not be had (carries `reason`)
+├── StateError              exit 1   journal or inventory cannot be used
+├── TargetError             exit 1   a file on this machine cannot be read or written
+├── BusyError               exit 4   another run holds the lock
+└── RefusedError            exit 5   a guard said no
+├── NoSpace                      the plan does not fit the free disk
+└── PruneRefused                 more would be deleted than max_share allows
 """
 
 from typing import ClassVar

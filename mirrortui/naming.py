@@ -118,11 +118,13 @@ def upstream_url(text: str) -> str:
     text = text.strip()
     if text.startswith("/"):
         text = Path(text).as_uri()
-    if not text.isprintable() or any(c in text for c in " <>\"\\^`{|}"):
+    if not text.isprintable() or any(c in text for c in ' <>"\\^`{|}'):
         raise NameRefused(f"“{display(text)}” is no URL", hint="Write it percent-encoded, without spaces")
     parts = urlsplit(text)
     if parts.scheme not in ("http", "https", "file"):
-        raise NameRefused(f"“{display(text)}” has no scheme this program reads", hint="Use http://, https:// or file://")
+        raise NameRefused(
+            f"“{display(text)}” has no scheme this program reads", hint="Use http://, https:// or file://"
+        )
     if parts.query or parts.fragment:
         raise NameRefused(f"“{display(text)}” has a query or fragment", hint="Give the channel's base URL only")
     if parts.scheme == "file" and (parts.netloc not in ("", "localhost") or not parts.path.startswith("/")):
@@ -133,7 +135,9 @@ def upstream_url(text: str) -> str:
         except ValueError:
             host = None
         if not host:
-            raise NameRefused(f"“{display(text)}” names no host", hint="Write for example https://conda.anaconda.org/conda-forge")
+            raise NameRefused(
+                f"“{display(text)}” names no host", hint="Write for example https://conda.anaconda.org/conda-forge"
+            )
     if any(part in (".", "..") for part in unquote(parts.path).split("/")):
         raise NameRefused(f"“{display(text)}” has a path that climbs", hint="Remove the “..”")
     return urlunsplit((parts.scheme, parts.netloc, parts.path.rstrip("/"), "", ""))

@@ -6,7 +6,18 @@ import re
 from mirrortui.errors import ConfigError
 
 _NUMBER = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([A-Za-z/]*)\s*")
-_SIZES = {"": 1, "b": 1, "k": 10**3, "kb": 10**3, "m": 10**6, "mb": 10**6, "g": 10**9, "gb": 10**9, "t": 10**12, "tb": 10**12}
+_SIZES = {
+    "": 1,
+    "b": 1,
+    "k": 10**3,
+    "kb": 10**3,
+    "m": 10**6,
+    "mb": 10**6,
+    "g": 10**9,
+    "gb": 10**9,
+    "t": 10**12,
+    "tb": 10**12,
+}
 _SIZES |= {"kib": 2**10, "mib": 2**20, "gib": 2**30, "tib": 2**40}
 _SPANS = {"s": 1, "sec": 1, "second": 1, "m": 60, "min": 60, "minute": 60, "h": 3600, "hour": 3600}
 _SPANS |= {"d": 86400, "day": 86400, "w": 7 * 86400, "week": 7 * 86400, "month": 30 * 86400, "year": 365 * 86400}
@@ -28,7 +39,9 @@ def rate(text: str) -> int:
     try:
         return size(text.strip().removesuffix("/s"))
     except ConfigError:
-        raise ConfigError(f"“{text}” is no rate", hint="Write for example 50 MB/s, or leave it empty for no limit") from None
+        raise ConfigError(
+            f"“{text}” is no rate", hint="Write for example 50 MB/s, or leave it empty for no limit"
+        ) from None
 
 
 def duration(text: str) -> float:

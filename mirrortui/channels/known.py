@@ -104,5 +104,7 @@ def upstreams_for(channel: str, hosts: tuple[str, ...] = ("anaconda",)) -> tuple
         else:
             urls.append(naming.join_url(naming.upstream_url(host), channel))
     if not urls:
-        raise UsageError(f"no upstream among {', '.join(hosts)} carries {channel}", hint="Give a base URL with --upstream")
+        raise UsageError(
+            f"no upstream among {', '.join(hosts)} carries {channel}", hint="Give a base URL with --upstream"
+        )
     return tuple(urls)

@@ -1,0 +1,1 @@
+"""The tree: layout, store, inventory of verified files, plan, publish, prune."""

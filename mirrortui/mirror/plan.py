@@ -75,8 +75,11 @@ class Plan:
         out: dict[str, Any] = {"id": self.id, "created": self.created}
         out |= {kind: pair(self.total(kind)) for kind in kinds}
         out["subdirs"] = [
-            {"channel": s.channel, "subdir": s.subdir} | {kind: pair(getattr(s, kind)) for kind in kinds} for s in self.subdirs
+            {"channel": s.channel, "subdir": s.subdir} | {kind: pair(getattr(s, kind)) for kind in kinds}
+            for s in self.subdirs
         ]
-        out["largest"] = [{"channel": f.channel, "subdir": f.subdir, "fn": f.fn, "bytes": f.bytes} for f in self.largest]
+        out["largest"] = [
+            {"channel": f.channel, "subdir": f.subdir, "fn": f.fn, "bytes": f.bytes} for f in self.largest
+        ]
         out |= {"disk": {"free": self.free, "needed": self.needed}, "eta": self.eta, "warnings": list(self.warnings)}
         return out

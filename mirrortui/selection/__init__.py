@@ -1,0 +1,1 @@
+"""Rules over a catalog: which records are wanted, why, and what they cost."""

@@ -1,7 +1,14 @@
 """What a selection costs: records and bytes, per channel and subdir, against what is on disk."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+
+import numpy as np
+
+from mirrortui.catalog.index import Mask
+from mirrortui.config import MirrorConfig
+from mirrortui.selection.select import Selection, SubdirSelection
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,3 +77,37 @@ class Estimate:
             "total": {key: sum(getattr(s, key) for s in self.subdirs) for key in keys},
             "disk": {"free": self.free, "total": self.total},
         }
+
+
+def estimate(
+    config: MirrorConfig, selection: Selection, present: Mapping[tuple[str, str], Mask], *, free: int, total: int
+) -> Estimate:
+    """Sum up a selection. `present` tells for each row whether its file is on disk and verified."""
+    out = []
+    for channel in config.channels:
+        for subdir in channel.subdirs:
+            chosen = selection.subdirs.get((channel.name, subdir))
+            if chosen is None:
+                out.append(SubdirEstimate(channel.name, subdir, known=False, note="not read yet"))
+            else:
+                out.append(_one(channel.name, subdir, chosen, present.get((channel.name, subdir))))
+    return Estimate(tuple(out), free=free, total=total)
+
+
+def _one(channel: str, subdir: str, chosen: SubdirSelection, present: Mask | None) -> SubdirEstimate:
+    index, mask = chosen.index, chosen.mask
+    sizes = np.maximum(index.size, 0)
+    wanted = int(sizes[mask].sum())
+    here = int(sizes[mask & present].sum()) if present is not None else 0
+    return SubdirEstimate(
+        channel,
+        subdir,
+        note="" if index.folder is not None else "not upstream",
+        records=int(mask.sum()),
+        bytes=wanted,
+        bytes_present=here,
+        bytes_to_fetch=wanted - here,
+        unknown_sizes=int((np.less(index.size, 0) & mask).sum()),
+        upstream_records=index.rows,
+        upstream_bytes=int(sizes.sum()),
+    )

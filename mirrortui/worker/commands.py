@@ -29,5 +29,7 @@ def send(state: Path, verb: str, argument: str = "") -> None:
             db.close()
     except sqlite3.Error as error:
         raise StateError(
-            f"cannot be written: {error}", where=str(file), hint="Commands need write access to the state folder; use the worker's account"
+            f"cannot be written: {error}",
+            where=str(file),
+            hint="Commands need write access to the state folder; use the worker's account",
         ) from error

@@ -76,16 +76,28 @@ class JournalReader:
             if not file.exists():
                 return None
             try:
-                db = sqlite3.connect(f"file:{quote(str(file))}?mode=ro", uri=True, timeout=2, isolation_level=None, check_same_thread=False)
+                db = sqlite3.connect(
+                    f"file:{quote(str(file))}?mode=ro",
+                    uri=True,
+                    timeout=2,
+                    isolation_level=None,
+                    check_same_thread=False,
+                )
                 found = db.execute("pragma user_version").fetchone()[0]
             except sqlite3.Error as error:
-                raise StateError(f"cannot be read: {error}", where=str(file), hint="Check the mode of the state folder") from error
+                raise StateError(
+                    f"cannot be read: {error}", where=str(file), hint="Check the mode of the state folder"
+                ) from error
             if found == 0:  # the worker is just making it
                 db.close()
                 return None
             if found != schema.VERSION:
                 db.close()
-                raise StateError(f"is of another version of this program ({found})", where=str(file), hint="Use that version to look at it")
+                raise StateError(
+                    f"is of another version of this program ({found})",
+                    where=str(file),
+                    hint="Use that version to look at it",
+                )
             self._db = db
         return self._db
 

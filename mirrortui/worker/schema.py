@@ -35,7 +35,20 @@ create table command(id integer primary key autoincrement, time real not null, v
 
 # SQLite's WAL needs shared memory between processes, which these do not give (names of /proc/mounts).
 _NETWORK = frozenset(
-    {"nfs", "nfs4", "cifs", "smb3", "smbfs", "lustre", "gpfs", "beegfs", "ceph", "fuse.sshfs", "glusterfs", "fuse.glusterfs"}
+    {
+        "nfs",
+        "nfs4",
+        "cifs",
+        "smb3",
+        "smbfs",
+        "lustre",
+        "gpfs",
+        "beegfs",
+        "ceph",
+        "fuse.sshfs",
+        "glusterfs",
+        "fuse.glusterfs",
+    }
     | {"afs", "9p", "panfs", "orangefs", "pvfs2", "fuse.ceph"}
 )
 
@@ -94,6 +107,8 @@ def open_writer(state: Path) -> sqlite3.Connection:
             )
     except (OSError, sqlite3.Error) as error:
         raise StateError(
-            f"cannot be used: {error}", where=str(file), hint="Check owner and mode of the state folder, and that its disk is not full"
+            f"cannot be used: {error}",
+            where=str(file),
+            hint="Check owner and mode of the state folder, and that its disk is not full",
         ) from error
     return db

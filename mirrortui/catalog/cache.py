@@ -1,0 +1,132 @@
+"""The cache of fetched bodies and their columns below `<state>/catalog/`.
+
+    <channel, “/” as %2F>/<subdir>/source.json      which folder is current, validators
+    <channel, “/” as %2F>/<subdir>/<folder>/        body.json.zst and its columns, complete before it is named
+
+A new body is decoded in a folder of its own; only then source.json is switched by a rename. A body that
+does not decode changes nothing: the earlier good one stays.
+"""
+
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import msgspec
+import zstandard
+
+from mirrortui.catalog import decode
+from mirrortui.catalog.index import Catalog, Source, SubdirIndex
+from mirrortui.errors import BadRepodata, StateError
+
+MAX_UNPACKED = 8 << 30
+CHUNK = 4 << 20
+
+
+def folder(state: Path, channel: str, subdir: str) -> Path:
+    """Where the cache of one subdir is kept."""
+    return state / "catalog" / quote(channel, safe="") / subdir
+
+
+def read_source(place: Path) -> Source | None:
+    """The validators of a cached subdir, or None."""
+    try:
+        return msgspec.json.decode((place / "source.json").read_bytes(), type=Source)
+    except (OSError, msgspec.DecodeError):
+        return None
+
+
+def read_usable(place: Path) -> Source | None:
+    """The source, if its columns are there and of this program's format: only then a 304 is of use."""
+    source = read_source(place)
+    if source is None or source.status != "ok":
+        return source
+    return source if _meta(place / source.folder) is not None else None
+
+
+def _meta(inner: Path) -> dict[str, Any] | None:
+    try:
+        meta = msgspec.json.decode((inner / "meta.json").read_bytes(), type=dict[str, Any])
+    except (OSError, msgspec.DecodeError):
+        return None
+    return meta if meta.get("format") == decode.FORMAT and (inner / "body.json.zst").exists() else None
+
+
+def write_source(place: Path, source: Source) -> None:
+    """Make a source current, atomically, and remove the folders that no longer are."""
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(prefix=".source.", dir=place)
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(msgspec.json.encode(source))
+        Path(temporary).replace(place / "source.json")
+    except OSError as error:
+        raise StateError(f"cannot be written: {error.strerror}", where=str(place)) from error
+    for old in place.iterdir():
+        if old.is_dir() and old.name != source.folder:
+            shutil.rmtree(old, ignore_errors=True)
+
+
+@contextmanager
+def staging(place: Path) -> Iterator[Path]:
+    """A new folder beside the current one; removed again unless `write_source` named it."""
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+        fresh = Path(tempfile.mkdtemp(prefix=f"{int(time.time())}-", dir=place))
+    except OSError as error:
+        raise StateError(
+            f"cannot be written: {error.strerror}", where=str(place), hint="Check owner and mode of the state folder"
+        ) from error
+    try:
+        yield fresh
+    finally:
+        current = read_source(place)
+        if current is None or current.folder != fresh.name:
+            shutil.rmtree(fresh, ignore_errors=True)
+
+
+def unpacked(body: Path, size: int = CHUNK) -> Iterator[bytes]:
+    """The JSON of a cached body, in chunks. Raises `BadRepodata` where the zstd stream is broken or absurdly large."""
+    total = 0
+    try:
+        with (
+            body.open("rb") as stream,
+            zstandard.ZstdDecompressor(max_window_size=1 << 31).stream_reader(
+                stream, read_size=1 << 20, read_across_frames=True
+            ) as reader,
+        ):
+            while chunk := reader.read(size):
+                total += len(chunk)
+                if total > MAX_UNPACKED:
+                    raise BadRepodata("unpacks to more than 8 GB", hint="This is no repodata; look at the upstream")
+                yield chunk
+    except zstandard.ZstdError as error:
+        raise BadRepodata(f"is not valid zstd: {error}") from error
+
+
+def decode_into(fresh: Path) -> dict[str, Any]:
+    """Decode `fresh/body.json.zst` into columns beside it; returns the meta."""
+    return decode.decode(unpacked(fresh / "body.json.zst"), fresh)
+
+
+def open_index(state: Path, channel: str, subdir: str) -> SubdirIndex | None:
+    """Open a cached subdir, or None if there is none."""
+    place = folder(state, channel, subdir)
+    source = read_source(place)
+    if source is None:
+        return None
+    if source.status == "missing":
+        return SubdirIndex(channel, subdir, source, None)
+    meta = _meta(place / source.folder)
+    return None if meta is None else SubdirIndex(channel, subdir, source, place / source.folder, meta)
+
+
+def open_catalog(state: Path, pairs: Iterable[tuple[str, str]]) -> Catalog:
+    """Open whatever of the wanted (channel, subdir) pairs is cached; no network."""
+    found = ((pair, open_index(state, *pair)) for pair in pairs)
+    return Catalog({pair: index for pair, index in found if index is not None})

@@ -1,0 +1,349 @@
+"""Decode a repodata body into columns on disk, a block at a time.
+
+Two ways through: a typed decode at C speed for blocks in which every field has the type CEP 34/36 gives it,
+and a patient one for blocks in which some record does not. What cannot be right is taken as unknown
+(-1 for numbers, "" for texts); a record without a usable name, or whose file name does not pass the gate,
+is left out and counted.
+"""
+
+import json
+import re
+from array import array
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from mirrortui import naming
+from mirrortui.catalog.body import split
+from mirrortui.errors import BadRepodata
+
+CONDA, HAS_SHA256, HAS_MD5, TWIN, ODD, DUPLICATE, LINKS = (1 << bit for bit in range(7))
+"""Bits of the `flags` column. TWIN: a .tar.bz2 whose build is also there as .conda. ODD: the file name is not
+name-version-build. DUPLICATE: the same key comes again later (the later one counts). LINKS: the record holds `url`
+or `channel`, which must not be published."""
+
+FORMAT = 1
+"""Of the column files; a cache of another format is fetched anew."""
+
+MAX_SIZE = 1 << 50
+MAX_STAMP = (
+    253402300799  # the last second of the year 9999: larger values are milliseconds (as conda and rattler read them)
+)
+
+_ZERO_SHA = "0" * 64
+_ZERO_MD5 = "0" * 32
+_HEX = frozenset("0123456789abcdefABCDEF")
+_FN_CHARS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.+!~-\n"
+_PYTHON = re.compile(rb'"(python(?:_abi)?(?:[\s=<>!~\[][^"\\]*)?)"')
+_LINK = re.compile(rb'"(?:url|channel|base_url)"\s*:')
+
+
+def has_link(data: bytes) -> bool:
+    """Tell whether a block or a record holds a key that leads elsewhere."""
+    return _LINK.search(data) is not None
+
+
+class Record(msgspec.Struct, gc=False):
+    """The fields that rules, plans and transfers look at."""
+
+    name: str
+    version: str
+    build: str
+    build_number: int = 0
+    size: int | None = -1
+    license: str | None = ""
+    license_family: str | None = ""
+    timestamp: int | None = -1
+    sha256: str | None = ""
+    md5: str | None = ""
+    depends: msgspec.Raw = msgspec.Raw(b"[]")
+
+
+COLUMNS: dict[str, tuple[str, str]] = {
+    "name": ("i", "<i4"),
+    "version": ("i", "<i4"),
+    "license": ("i", "<i4"),
+    "python": ("i", "<i4"),
+    "depends": ("i", "<i4"),
+    "build_number": ("i", "<i4"),
+    "size": ("q", "<i8"),
+    "stamp": ("q", "<i8"),
+    "flags": ("B", "<u1"),
+}
+"""Column name -> (array type code while decoding, numpy type on disk)."""
+
+
+class _Table:
+    """Texts seen so far, in order of first appearance."""
+
+    def __init__(self, *first: Any) -> None:
+        self.ids: dict[Any, int] = {text: index for index, text in enumerate(first)}
+
+    def all(self, texts: Iterable[Any]) -> list[int]:
+        get, ids = self.ids.setdefault, self.ids
+        return [get(text, len(ids)) for text in texts]
+
+
+class Decoder:
+    """Feed blocks, then `finish`; columns grow as files in `folder`."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.rows = 0
+        self.refused = 0
+        self.others: dict[str, bytes] = {}
+        self.sections: list[str] = []
+        self.odd: dict[int, str] = {}
+        self.names, self.versions = _Table(), _Table()
+        self.licenses, self.python = _Table(("", "")), _Table("")
+        self._deps: dict[int, int] = {}
+        self._dep_sizes = array("q")
+        self._files = {name: (folder / f"{name}.col").open("wb") for name in COLUMNS}
+        self._raw = {name: (folder / name).open("wb") for name in ("fn.txt", "sha256.col", "md5.col", "depends.txt")}
+        self._stems, self._seen = array("q"), array("q")
+        self._typed = msgspec.json.Decoder(dict[str, Record])
+        self._loose = msgspec.json.Decoder(dict[str, msgspec.Raw])
+
+    def close(self) -> None:
+        """Close the files, finished or not."""
+        for stream in (*self._files.values(), *self._raw.values()):
+            stream.close()
+
+    def value(self, key: str, raw: bytes) -> None:
+        """Keep a top-level value other than the record tables."""
+        self.others[key] = raw
+
+    def records(self, section: str, block: bytes) -> int:
+        """Decode one block and append its rows; returns their number. Raises `msgspec.DecodeError` if it is no JSON object."""
+        if section not in self.sections:
+            self.sections.append(section)
+        try:
+            table = self._typed.decode(block)
+        except msgspec.ValidationError:
+            table = self._patient(block)
+        fns, recs = list(table), list(table.values())
+        fns, recs = self._gate(fns, recs)
+        if recs:
+            self._append(fns, recs, linked=has_link(block))
+        return len(recs)
+
+    def _patient(self, block: bytes) -> dict[str, Record]:
+        out = {}
+        for fn, raw in self._loose.decode(block).items():
+            record = _sane(msgspec.json.decode(raw))
+            if record is None:
+                self.refused += 1
+            else:
+                out[fn] = record
+        return out
+
+    def _gate(self, fns: list[str], recs: list[Record]) -> tuple[list[str], list[Record]]:
+        """Let only safe file names through. The whole block is looked at in one go; single names only if that fails."""
+        text = "\n" + "\n".join(fns) + "\n"
+        data = text.encode("utf-8", "surrogatepass")
+        suffixes = text.count(".conda\n") + text.count(".tar.bz2\n")
+        clean = not data.translate(None, _FN_CHARS) and suffixes == len(fns) == text.count("\n") - 1
+        if (
+            clean
+            and not any(bad in text for bad in ("\n.", "\n+", "\n!", "\n~", "\n-"))
+            and max(map(len, fns), default=0) <= naming.MAX_FILE
+        ):
+            return fns, recs
+        good = [i for i, fn in enumerate(fns) if naming.is_file_name(fn)]
+        self.refused += len(fns) - len(good)
+        return [fns[i] for i in good], [recs[i] for i in good]
+
+    def _append(self, fns: list[str], recs: list[Record], *, linked: bool) -> None:
+        stems = [fn[:-6] if fn[-1] == "a" else fn[:-8] for fn in fns]
+        flags = bytearray(CONDA if fn[-1] == "a" else 0 for fn in fns)
+        self._mark_odd(stems, recs, flags)
+        if linked:
+            for i in range(len(flags)):
+                flags[i] |= LINKS  # which records of the block it is, publishing finds out
+        self._hashes(recs, flags)
+        self._stems.extend(map(hash, stems))
+        self._seen.extend(map(hash, fns))
+        columns: dict[str, Sequence[int]] = {
+            "name": self.names.all(r.name for r in recs),
+            "version": self.versions.all(r.version for r in recs),
+            "license": self.licenses.all((r.license or "", r.license_family or "") for r in recs),
+            "build_number": [r.build_number if -1 < r.build_number < 1 << 31 else 0 for r in recs],
+            "size": [s if (s := r.size) is not None and -1 < s < MAX_SIZE else -1 for r in recs],
+            "stamp": [_milliseconds(r.timestamp) for r in recs],
+            "flags": flags,
+        }
+        columns["depends"], columns["python"] = self._depends(recs)
+        for name, values in columns.items():
+            self._files[name].write(values if name == "flags" else array(COLUMNS[name][0], values))  # type: ignore[arg-type]  # both are buffers
+        self._raw["fn.txt"].write(("\n".join(fns) + "\n").encode())
+        self.rows += len(fns)
+
+    def _mark_odd(self, stems: list[str], recs: list[Record], flags: bytearray) -> None:
+        expected = [f"{r.name}-{r.version}-{r.build}" for r in recs]
+        if stems == expected:
+            return
+        for i, (stem, want) in enumerate(zip(stems, expected, strict=True)):
+            if stem != want:
+                flags[i] |= ODD
+                self.odd[self.rows + i] = recs[i].build
+
+    def _hashes(self, recs: list[Record], flags: bytearray) -> None:
+        for key, bit, zero in (("sha256", HAS_SHA256, _ZERO_SHA), ("md5", HAS_MD5, _ZERO_MD5)):
+            texts = [getattr(r, key) or "" for r in recs]
+            joined = "".join(texts)
+            if set(map(len, texts)) == {len(zero)} and _HEX.issuperset(joined):
+                for i in range(len(flags)):
+                    flags[i] |= bit
+            else:
+                for i, text in enumerate(texts):
+                    if len(text) == len(zero) and _HEX.issuperset(text):
+                        flags[i] |= bit
+                    else:
+                        texts[i] = zero
+                joined = "".join(texts)
+            self._raw[f"{key}.col"].write(bytes.fromhex(joined))
+
+    def _depends(self, recs: list[Record]) -> tuple[list[int], list[int]]:
+        """Number the distinct dependency lists; the texts go to disk, only their hashes stay in memory."""
+        ids, python, deps, blob = [], [], self._deps, []
+        pythons = self.python
+        for r in recs:
+            raw = bytes(r.depends)
+            found = deps.get(h := hash(raw))
+            if found is None:
+                specs = _PYTHON.findall(raw) if b'"python' in raw else ()
+                tag = "" if not specs else b"\n".join(sorted(specs)).decode("utf-8", "replace")
+                found = deps[h] = len(deps) << 20 | (pythons.ids.setdefault(tag, len(pythons.ids)) & 0xFFFFF)
+                blob.append(raw)
+                self._dep_sizes.append(len(raw))
+            ids.append(found >> 20)
+            python.append(found & 0xFFFFF)
+        if blob:
+            self._raw["depends.txt"].write(b"".join(blob))
+        return ids, python
+
+    def finish(self) -> dict[str, Any]:
+        """Write tables and meta.json; returns the meta."""
+        self.close()
+        self._flag_twins()
+        np.frombuffer(self._dep_sizes, "<i8").tofile(self.folder / "depends_sizes.col")
+        tables: dict[str, list[Any]] = {
+            "names": list(self.names.ids),
+            "versions": list(self.versions.ids),
+            "licenses": list(self.licenses.ids),
+            "pythons": list(self.python.ids),
+        }
+        for name, table in tables.items():
+            (self.folder / f"{name}.json").write_bytes(msgspec.json.encode(table))
+        self._rank_versions(tables["versions"])
+        meta = {
+            "format": FORMAT,
+            "rows": self.rows,
+            "refused": self.refused,
+            "odd": {str(row): build for row, build in self.odd.items()},
+            "others": sorted(self.others),
+            "sections": self.sections,
+        }
+        (self.folder / "meta.json").write_text(json.dumps(meta), encoding="utf-8")
+        return meta
+
+    def _flag_twins(self) -> None:
+        """Set TWIN and DUPLICATE by 64-bit hashes of stem and file name."""
+        if not self.rows:
+            return
+        flags = np.memmap(self.folder / "flags.col", "<u1", "r+")
+        stems = np.frombuffer(self._stems, "<i8")
+        conda = (flags & CONDA) != 0
+        twins = ~conda
+        twins[twins] = np.isin(stems[twins], stems[conda])
+        flags[twins] |= TWIN
+        seen = np.frombuffer(self._seen, "<i8")
+        order = np.argsort(seen, kind="stable")
+        again = np.flatnonzero(seen[order][1:] == seen[order][:-1])
+        flags[order[again]] |= DUPLICATE
+        flags.flush()
+
+    def _rank_versions(self, versions: list[str]) -> None:
+        """Store each distinct version's place in conda's order (equal versions share one)."""
+        from rattler import Version
+
+        keyed: list[tuple[Any, int]] = []
+        ranks = np.full(len(versions), -1, "<i4")
+        for index, text in enumerate(versions):
+            try:
+                keyed.append((Version(text), index))
+            except Exception:  # noqa: BLE001, S112 - rattler has no common base for its parse errors; no version sorts lowest
+                continue
+        keyed.sort(key=lambda pair: pair[0])
+        rank, last = -1, None
+        for version, index in keyed:
+            if last is None or version != last:
+                rank, last = rank + 1, version
+            ranks[index] = rank
+        ranks.tofile(self.folder / "version_ranks.col")
+
+
+def _milliseconds(stamp: int | None) -> int:
+    """Old records carry seconds, newer ones milliseconds (conda: models/records.py, TimestampField)."""
+    if stamp is None or stamp <= 0:
+        return -1
+    value = stamp if stamp > MAX_STAMP else stamp * 1000
+    return value if value <= MAX_STAMP * 1000 else -1
+
+
+def _sane(raw: object) -> Record | None:
+    """Read a record whose types are not what they should be; None if it has no usable name."""
+    if not isinstance(raw, dict):
+        return None
+    name, version, build = raw.get("name"), raw.get("version"), raw.get("build", "")
+    if not isinstance(name, str) or not name or not isinstance(version, str | int | float) or isinstance(version, bool):
+        return None
+
+    def number(key: str, missing: int) -> int:
+        value = raw.get(key)
+        if isinstance(value, bool) or not isinstance(value, int | float) or value != value or abs(value) > 1 << 62:  # noqa: PLR0124 - NaN
+            return missing
+        return int(value)
+
+    def text(key: str) -> str:
+        value = raw.get(key)
+        return value if isinstance(value, str) else ""
+
+    depends = raw.get("depends")
+    clean = [d for d in depends if isinstance(d, str)] if isinstance(depends, list) else []
+    return Record(
+        name=name,
+        version=str(version),
+        build=build if isinstance(build, str) else str(build),
+        build_number=number("build_number", 0),
+        size=number("size", -1),
+        license=text("license"),
+        license_family=text("license_family"),
+        timestamp=number("timestamp", -1),
+        sha256=text("sha256"),
+        md5=text("md5"),
+        depends=msgspec.Raw(msgspec.json.encode(clean)),
+    )
+
+
+def decode(chunks: Iterable[bytes], folder: Path) -> dict[str, Any]:
+    """Decode a whole body into a (new, empty) folder; returns the meta. Raises `BadRepodata`."""
+    decoder = Decoder(folder)
+    try:
+        for _ in split(chunks, decoder.records, decoder.value):
+            pass
+        for key, raw in decoder.others.items():
+            (folder / f"top-{key.encode().hex()}.json").write_bytes(raw)
+        version = msgspec.json.decode(decoder.others.get("repodata_version", b"1"))
+        if isinstance(version, int) and version > 2:
+            raise BadRepodata(
+                f"is repodata of version {version}, which this program does not know", hint="Update mirrortui"
+            )
+        return decoder.finish()
+    except (msgspec.DecodeError, UnicodeError) as error:
+        raise BadRepodata(f"is not valid JSON: {error}") from error
+    finally:
+        decoder.close()

@@ -1,0 +1,203 @@
+"""Fetch the metadata of one subdir: conditionally, `.zst` first, from the first upstream that answers."""
+
+import asyncio
+import hashlib
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import httpx
+import msgspec
+import zstandard
+
+from mirrortui import naming
+from mirrortui.catalog import cache
+from mirrortui.catalog.http import get, unreachable
+from mirrortui.catalog.index import Source
+from mirrortui.errors import BadRepodata, UpstreamError, UpstreamStatus, UpstreamUnreachable
+
+MAX_RECEIVED = 1 << 30
+_MISSING = (403, 404, 410)  # object stores answer 403 for a key that is not there
+
+Report = Callable[["Progress"], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far one subdir is. `phase`: fetch, decode, ready, unchanged, empty, failed; `text` says why it failed."""
+
+    channel: str
+    subdir: str
+    phase: str
+    bytes_done: int = 0
+    bytes_total: int = 0
+    records: int = 0
+    text: str = ""
+
+
+async def fetch(
+    client: httpx.AsyncClient,
+    place: Path,
+    upstreams: tuple[str, ...],
+    subdir: str,
+    fresh: Path,
+    tick: Callable[[int, int], None],
+) -> Source:
+    """Bring `fresh/body.json.zst` and return its source; or the known source, checked now, if nothing has changed.
+
+    An upstream that has no such subdir is an answer (status “missing”); the next upstream is asked when one
+    cannot be reached or answers with an error. Raises the last `UpstreamError`.
+    """
+    known = cache.read_usable(place)
+    last: UpstreamError | None = None
+    for upstream in upstreams:
+        base = naming.join_url(upstream, subdir)
+        try:
+            return await _from(client, base, known, fresh, tick)
+        except UpstreamError as error:
+            last = error
+    assert last is not None
+    raise last
+
+
+async def _from(
+    client: httpx.AsyncClient, base: str, known: Source | None, fresh: Path, tick: Callable[[int, int], None]
+) -> Source:
+    for name, encoding in (("repodata.json.zst", "zst"), ("repodata.json", "json")):
+        url = naming.join_url(base, name)
+        headers = {}
+        if known is not None and known.url == url and known.status == "ok":
+            headers = {"If-None-Match": known.etag} if known.etag else {}
+            headers |= {"If-Modified-Since": known.modified} if known.modified else {}
+        async with get(client, url, headers) as response:
+            if response.status_code == 304 and known is not None:
+                return replace(known, checked=time.time())
+            if response.status_code in _MISSING:
+                continue
+            if response.status_code != 200:
+                raise UpstreamStatus(
+                    f"answered {response.status_code} {naming.display(response.reason_phrase, 60)}".rstrip(),
+                    status=response.status_code,
+                    where=naming.display(url),
+                    hint="Try again later; if it stays, check the upstream's URL",
+                )
+            return await _receive(response, url, encoding, fresh / "body.json.zst", tick)
+    return Source(url=base, status="missing", checked=time.time())
+
+
+async def _receive(
+    response: httpx.Response, url: str, encoding: str, target: Path, tick: Callable[[int, int], None]
+) -> Source:
+    """Write the body as zstd, hashing the packed bytes; a plain one is packed on the way."""
+    length = response.headers.get("content-length", "")
+    total = int(length) if length.isdigit() else 0
+    if total > MAX_RECEIVED:
+        raise BadRepodata(f"announces {total} bytes of metadata", where=naming.display(url), hint="This is no repodata")
+    received, first = 0, True
+    digest = hashlib.sha256()
+    packer = zstandard.ZstdCompressor(level=3).compressobj() if encoding == "json" else None
+    with target.open("wb") as stream:
+        try:
+            async for chunk in response.aiter_raw():
+                if first:
+                    _check_first(bytes(chunk[:64]), encoding, url)
+                    first = False
+                received += len(chunk)
+                if received > MAX_RECEIVED:
+                    raise BadRepodata("does not end within 1 GB", where=naming.display(url), hint="This is no repodata")
+                digest.update(chunk)
+                stream.write(packer.compress(bytes(chunk)) if packer else chunk)
+                tick(received, total)
+        except httpx.TransportError as error:
+            raise unreachable(error, url) from error
+        if packer:
+            stream.write(packer.flush())
+    if first:
+        raise BadRepodata("is empty", where=naming.display(url), hint="The upstream sent no bytes; try again later")
+    if total and received != total:
+        raise UpstreamUnreachable(
+            f"was cut off after {received} of {total} bytes", where=naming.display(url), hint="Try again"
+        )
+    headers = response.headers
+    return Source(
+        url=url,
+        status="ok",
+        etag=headers.get("etag", "")[:256],
+        modified=headers.get("last-modified", "")[:64],
+        encoding=encoding,
+        sha256=digest.hexdigest(),
+        packed=received,
+        checked=time.time(),
+    )
+
+
+def _check_first(head: bytes, encoding: str, url: str) -> None:
+    """Notice a login page or an error text before a megabyte of it is parsed."""
+    if encoding == "zst":
+        if head.startswith(b"\x28\xb5\x2f\xfd"):
+            return
+    elif head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{"):
+        return
+    html = head.lstrip().lower().startswith((b"<!doctype", b"<html", b"<"))
+    raise BadRepodata(
+        "is an HTML page, not repodata" if html else "is not repodata",
+        where=naming.display(url),
+        hint="Open the URL in a browser: a login page, a portal or a wrong path answers there",
+    )
+
+
+async def refresh(
+    client: httpx.AsyncClient,
+    state: Path,
+    channel: str,
+    upstreams: tuple[str, ...],
+    subdir: str,
+    report: Report,
+    decoding: asyncio.Semaphore,
+) -> Source:
+    """Bring one subdir's cache up to date: fetch, decode (in a thread, as many at once as `decoding` lets), switch.
+
+    Raises `UpstreamError`; the earlier good cache stays then.
+    """
+    place = cache.folder(state, channel, subdir)
+    with cache.staging(place) as fresh:
+
+        def tick(done: int, total: int) -> None:
+            report(Progress(channel, subdir, "fetch", done, total))
+
+        tick(0, 0)
+        source = await fetch(client, place, upstreams, subdir, fresh, tick)
+        if source.status == "missing":
+            cache.write_source(place, source)
+            report(Progress(channel, subdir, "empty"))
+            return source
+        if source.folder:
+            cache.write_source(place, source)
+            index = cache.open_index(state, channel, subdir)
+            report(Progress(channel, subdir, "unchanged", source.packed, source.packed, index.rows if index else 0))
+            return source
+        report(Progress(channel, subdir, "decode", source.packed, source.packed))
+        try:
+            async with decoding:
+                meta = await asyncio.to_thread(cache.decode_into, fresh)
+        except BadRepodata as error:
+            raise BadRepodata(error.what, where=naming.display(source.url), hint=error.hint) from error
+        _check_subdir(fresh, subdir, source.url)
+        source = replace(source, folder=fresh.name)
+        cache.write_source(place, source)
+        report(Progress(channel, subdir, "ready", source.packed, source.packed, meta["rows"]))
+        return source
+
+
+def _check_subdir(fresh: Path, subdir: str, url: str) -> None:
+    """Refuse an index that says it is another subdir's: conda would too (conda: core/subdir_data.py)."""
+    file = fresh / f"top-{b'info'.hex()}.json"
+    info = msgspec.json.decode(file.read_bytes()) if file.exists() else None
+    said = info.get("subdir") if isinstance(info, dict) else None
+    if isinstance(said, str) and said != subdir:
+        raise BadRepodata(
+            f"is the index of {naming.display(said)}, not of {subdir}",
+            where=naming.display(url),
+            hint="Check the upstream",
+        )

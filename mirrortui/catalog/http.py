@@ -1,0 +1,62 @@
+"""One GET that follows redirects by our own rules: never to another scheme than http(s), never with credentials elsewhere."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import httpx
+
+from mirrortui.errors import UpstreamError, UpstreamUnreachable
+from mirrortui.naming import display
+
+MAX_REDIRECTS = 5
+_SECRET = ("authorization", "cookie", "proxy-authorization")
+
+
+@asynccontextmanager
+async def get(
+    client: httpx.AsyncClient, url: str, headers: dict[str, str] | None = None, *, method: str = "GET"
+) -> AsyncIterator[httpx.Response]:
+    """Open a streamed response (whatever its status); the body is read by the caller, closed by this.
+
+    Raises `UpstreamUnreachable` for anything below HTTP, `UpstreamError` for a redirect that is not followed.
+    """
+    request = client.build_request(method, url, headers=headers)
+    for _ in range(MAX_REDIRECTS + 1):
+        try:
+            response = await client.send(request, stream=True, follow_redirects=False)
+        except (httpx.TransportError, httpx.InvalidURL) as error:
+            raise unreachable(error, url) from error
+        target = _redirect(response, url)
+        if target is None:
+            try:
+                yield response
+            finally:
+                await response.aclose()
+            return
+        await response.aclose()
+        kept = {k: v for k, v in (headers or {}).items() if target.host == request.url.host or k.lower() not in _SECRET}
+        request = client.build_request(method, target, headers=kept)
+    raise UpstreamError("redirects in a circle", where=display(url), hint="Check the upstream's URL")
+
+
+def _redirect(response: httpx.Response, url: str) -> httpx.URL | None:
+    location = response.headers.get("location")
+    if response.status_code not in (301, 302, 303, 307, 308) or not location:
+        return None
+    try:
+        target = response.request.url.join(location)
+    except httpx.InvalidURL as error:
+        raise UpstreamError("redirects to something that is no URL", where=display(url)) from error
+    if target.scheme not in ("http", "https") or response.request.url.scheme not in ("http", "https"):
+        raise UpstreamError(f"redirects to {display(target)}, which is not followed", where=display(url))
+    if response.request.url.scheme == "https" and target.scheme == "http":
+        raise UpstreamError("redirects from https to http, which is not followed", where=display(url))
+    return target
+
+
+def unreachable(error: Exception, url: str) -> UpstreamUnreachable:
+    """The error for a connection that failed, in the words of the transport."""
+    text = display(error) or type(error).__name__
+    return UpstreamUnreachable(
+        f"cannot be reached: {text}", where=display(url), hint="Check the URL, the network and [transfer] proxy"
+    )

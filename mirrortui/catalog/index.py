@@ -1,0 +1,235 @@
+"""One subdir of a catalog: columns on disk, opened by memory map; rows are records in upstream's order."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from mirrortui.catalog import decode
+from mirrortui.errors import BadRepodata
+
+Ints = npt.NDArray[np.signedinteger[Any]]
+Bytes = npt.NDArray[np.uint8]
+Mask = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a cached body came from. `status` is ok, or missing (the upstream has no such subdir); times in seconds since 1970.
+
+    `encoding` is what the upstream sent (zst or json); the cached body is always zstd. `sha256` is of the unpacked body.
+    """
+
+    url: str
+    status: str
+    etag: str = ""
+    modified: str = ""
+    encoding: str = "zst"
+    sha256: str = ""
+    unpacked: int = 0
+    packed: int = 0
+    checked: float = 0.0
+    folder: str = ""
+
+
+@dataclass(frozen=True)
+class SubdirIndex:
+    """The records of one (channel, subdir) as columns. -1 is an unknown number; times in milliseconds."""
+
+    channel: str
+    subdir: str
+    source: Source
+    folder: Path | None
+    meta: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def rows(self) -> int:
+        """Number of records."""
+        return int(self.meta.get("rows", 0))
+
+    @property
+    def body(self) -> Path | None:
+        """The upstream's repodata.json, zstd-compressed; None for a subdir that upstream does not have."""
+        return None if self.folder is None else self.folder / "body.json.zst"
+
+    def _column(self, name: str, kind: str, width: int = 1) -> npt.NDArray[Any]:
+        if not self.rows or self.folder is None:
+            return np.zeros((0, width) if width > 1 else 0, kind)
+        shape = (self.rows, width) if width > 1 else (self.rows,)
+        try:
+            return np.memmap(self.folder / f"{name}.col", kind, "r", shape=shape)
+        except (OSError, ValueError) as error:
+            raise BadRepodata(
+                f"its cache is damaged: {error}", where=str(self.folder), hint="Remove that folder"
+            ) from error
+
+    def _plain(self, name: str) -> npt.NDArray[Any]:
+        return self._column(name, decode.COLUMNS[name][1])
+
+    @cached_property
+    def name(self) -> Ints:
+        """Row -> place in `names`."""
+        return self._plain("name")
+
+    @cached_property
+    def version(self) -> Ints:
+        """Row -> place in `versions`."""
+        return self._plain("version")
+
+    @cached_property
+    def license(self) -> Ints:
+        """Row -> place in `licenses`."""
+        return self._plain("license")
+
+    @cached_property
+    def python(self) -> Ints:
+        """Row -> place in `pythons`."""
+        return self._plain("python")
+
+    @cached_property
+    def depends(self) -> Ints:
+        """Row -> number of its dependency list."""
+        return self._plain("depends")
+
+    @cached_property
+    def build_number(self) -> Ints:
+        """Build numbers."""
+        return self._plain("build_number")
+
+    @cached_property
+    def size(self) -> Ints:
+        """Bytes; -1 where the record does not say."""
+        return self._plain("size")
+
+    @cached_property
+    def stamp(self) -> Ints:
+        """Build times in milliseconds since 1970; -1 where the record does not say."""
+        return self._plain("stamp")
+
+    @cached_property
+    def flags(self) -> Bytes:
+        """Bits as named in `catalog.decode`."""
+        return self._plain("flags")
+
+    @cached_property
+    def sha256(self) -> Bytes:
+        """Row -> 32 bytes; zeros where `flags` lacks HAS_SHA256."""
+        return self._column("sha256", "<u1", 32)
+
+    @cached_property
+    def md5(self) -> Bytes:
+        """Row -> 16 bytes; zeros where `flags` lacks HAS_MD5."""
+        return self._column("md5", "<u1", 16)
+
+    def _table(self, name: str) -> list[Any]:
+        if self.folder is None or not self.rows:
+            return []
+        return list(msgspec.json.decode((self.folder / f"{name}.json").read_bytes()))
+
+    @cached_property
+    def names(self) -> list[str]:
+        """Distinct package names."""
+        return self._table("names")
+
+    @cached_property
+    def name_places(self) -> dict[str, int]:
+        """Package name -> place in `names`."""
+        return {name: place for place, name in enumerate(self.names)}
+
+    @cached_property
+    def versions(self) -> list[str]:
+        """Distinct versions."""
+        return self._table("versions")
+
+    @cached_property
+    def licenses(self) -> list[tuple[str, str]]:
+        """Distinct (license, license_family)."""
+        return [(a, b) for a, b in self._table("licenses")]
+
+    @cached_property
+    def pythons(self) -> list[str]:
+        """Distinct sets of `python` and `python_abi` dependencies, a spec a line; "" is none."""
+        return self._table("pythons")
+
+    @cached_property
+    def version_ranks(self) -> Ints:
+        """Place in `versions` -> place in conda's order; -1 where the text is no version."""
+        if self.folder is None or not self.rows:
+            return np.zeros(0, "<i4")
+        return np.fromfile(self.folder / "version_ranks.col", "<i4")
+
+    @cached_property
+    def file_names(self) -> bytes:
+        """All file names, a line each."""
+        if self.folder is None or not self.rows:
+            return b""
+        return (self.folder / "fn.txt").read_bytes()
+
+    @cached_property
+    def offsets(self) -> Ints:
+        """Row -> where its file name begins in `file_names`; one more at the end."""
+        ends = np.flatnonzero(np.frombuffer(self.file_names, "u1") == 10)
+        return np.concatenate((np.zeros(1, "<i8"), ends + 1))
+
+    def fn(self, row: int) -> str:
+        """The file name of a row."""
+        return self.file_names[int(self.offsets[row]) : int(self.offsets[row + 1]) - 1].decode()
+
+    def fns(self, mask: Mask | None = None) -> list[str]:
+        """File names of the rows that a mask keeps (all without one), in order."""
+        names = self.file_names.decode().split("\n")[:-1]
+        return names if mask is None else [names[i] for i in np.flatnonzero(mask)]
+
+    def build(self, row: int) -> str:
+        """The build string of a row; read from the file name, where a regular one holds it last."""
+        odd = self.meta.get("odd", {}).get(str(row))
+        if odd is not None:
+            return str(odd)
+        stem = self.fn(row).removesuffix(".conda").removesuffix(".tar.bz2")
+        return stem.rpartition("-")[2]
+
+    def digest(self, row: int) -> tuple[str, bytes] | None:
+        """The hash to check a file by: ("sha256", 32 bytes), else ("md5", 16 bytes), else None."""
+        flags = int(self.flags[row])
+        if flags & decode.HAS_SHA256:
+            return "sha256", self.sha256[row].tobytes()
+        if flags & decode.HAS_MD5:
+            return "md5", self.md5[row].tobytes()
+        return None
+
+    @cached_property
+    def usable(self) -> Mask:
+        """Rows that count: not overwritten by a later entry of the same file name."""
+        return np.equal(np.bitwise_and(self.flags, decode.DUPLICATE), 0)
+
+    def top(self, key: str) -> Any:
+        """Another top-level value of the body (`info`, `removed`, ...), decoded; None if absent."""
+        if self.folder is None:
+            return None
+        file = self.folder / f"top-{key.encode().hex()}.json"
+        return msgspec.json.decode(file.read_bytes()) if file.exists() else None
+
+    def top_keys(self) -> list[str]:
+        """The other top-level keys of the body."""
+        return list(self.meta.get("others", ()))
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """The indexes at hand, by (channel, subdir) in the order of the config, and why others are not."""
+
+    indexes: dict[tuple[str, str], SubdirIndex]
+    problems: dict[tuple[str, str], str] = field(default_factory=dict)
+
+    def __iter__(self) -> Iterator[SubdirIndex]:
+        return iter(self.indexes.values())
+
+    @property
+    def records(self) -> int:
+        """Number of records in all."""
+        return sum(index.rows for index in self)

@@ -1,0 +1,75 @@
+"""What all verbs share: the --config and --json options, tables, sizes in words."""
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+import humanize
+
+from mirrortui import config
+from mirrortui.config import MirrorConfig
+from mirrortui.naming import display
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def config_option(function: F) -> F:
+    """Add --config."""
+    return click.option(
+        "--config",
+        "-c",
+        "config_path",
+        type=click.Path(path_type=Path),
+        help="The mirror.toml to use (default: the first found in the usual places).",
+    )(function)
+
+
+def json_option(function: F) -> F:
+    """Add --json."""
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON on stdout.")(function)
+
+
+def load(path: Path | None) -> tuple[MirrorConfig, Path]:
+    """Find and read the config; raises `ConfigError`."""
+    found = config.find(path)
+    return config.load(found), found
+
+
+def emit(value: Any) -> None:
+    """Print a value as JSON."""
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def emit_line(value: Any) -> None:
+    """Print a value as one line of JSON."""
+    click.echo(json.dumps(value, ensure_ascii=False))
+
+
+def say(text: str) -> None:
+    """Narrate, on stderr."""
+    click.echo(display(text, 2000), err=True)
+
+
+def size(count: float) -> str:
+    """Bytes in words, decimal units."""
+    return humanize.naturalsize(count, format="%.1f").replace("Bytes", "B").replace("Byte", "B")
+
+
+def span(seconds: float | None) -> str:
+    """A length of time in words."""
+    if seconds is None:
+        return "unknown"
+    return f"{seconds:.0f} s" if seconds < 90 else humanize.precisedelta(seconds, minimum_unit="minutes", format="%.0f")
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> None:
+    """Print an aligned table; `right` names the columns that are numbers."""
+    cells = [list(map(display, row)) for row in rows]
+    widths = [max(len(line[i]) for line in (list(head), *cells)) for i in range(len(head))]
+    for line in (list(head), *cells):
+        padded = [
+            text.rjust(w) if i in right else text.ljust(w) for i, (text, w) in enumerate(zip(line, widths, strict=True))
+        ]
+        click.echo("  ".join(padded).rstrip())

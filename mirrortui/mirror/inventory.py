@@ -1,0 +1,160 @@
+"""What was verified: one row a package file, with the hash it was checked against.
+
+A file counts as present when the tree has its name and the inventory its hash: a directory scan and one
+query a subdir, no stat and no request a file. Losing the inventory loses nothing: files that it does not
+know are hashed once and taken in again.
+"""
+
+import sqlite3
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+from mirrortui.errors import StateError
+
+VERSION = 1
+
+_TABLES = """
+create table folder(id integer primary key, channel text not null, subdir text not null, unique(channel, subdir));
+create table file(
+  folder integer not null, fn text not null, size integer not null, mtime_ns integer not null, digest blob not null,
+  verified real not null, dropped real, primary key(folder, fn)) without rowid;
+create table published(
+  folder integer primary key, key text not null, files text not null, records integer not null, upstream integer not null, time real not null);
+"""
+
+
+class Entry(NamedTuple):
+    """A verified file: size in bytes, digest (32 bytes sha256 or 16 bytes md5), when it left the metadata (None = it is in)."""
+
+    fn: str
+    size: int
+    mtime_ns: int
+    digest: bytes
+    dropped: float | None = None
+
+
+class Published(NamedTuple):
+    """What was last published of a subdir: a key over its inputs, and the files it left, as (name, size, mtime_ns).
+
+    `records` are named in it, `upstream` were in the upstream index it was cut from.
+    """
+
+    key: str
+    files: str
+    records: int
+    upstream: int
+
+
+class Inventory:
+    """The inventory of one state folder. The worker writes it; doors open it read-only."""
+
+    def __init__(self, state: Path, *, write: bool = False) -> None:
+        self.path = state / "inventory.db"
+        self._ids: dict[tuple[str, str], int] = {}
+        self._db: sqlite3.Connection | None = None
+        try:
+            if write:
+                state.mkdir(parents=True, exist_ok=True)
+                self._db = sqlite3.connect(self.path, timeout=10, isolation_level=None, check_same_thread=False)
+                self._db.execute("pragma journal_mode=wal")
+                self._db.execute("pragma synchronous=normal")
+                if self._db.execute("pragma user_version").fetchone()[0] == 0:
+                    self._db.executescript(f"begin; {_TABLES} pragma user_version={VERSION}; commit;")
+            elif self.path.exists():
+                self._db = sqlite3.connect(f"{self.path.as_uri()}?mode=ro", uri=True, timeout=10, isolation_level=None)
+                if self._db.execute("pragma user_version").fetchone()[0] == 0:
+                    self.close()
+        except (OSError, sqlite3.Error) as error:
+            raise self._broken(error) from error
+
+    def _broken(self, error: Exception) -> StateError:
+        return StateError(
+            f"cannot be used: {error}",
+            where=str(self.path),
+            hint="Check its owner; or move it away: it is rebuilt from the tree by hashing every file once",
+        )
+
+    def close(self) -> None:
+        """Close the database."""
+        if self._db is not None:
+            self._db.close()
+            self._db = None
+
+    def _query(self, sql: str, parameters: tuple[object, ...] = ()) -> list[tuple[object, ...]]:
+        if self._db is None:
+            return []
+        try:
+            return self._db.execute(sql, parameters).fetchall()
+        except sqlite3.Error as error:
+            raise self._broken(error) from error
+
+    def _write(self, sql: str, rows: Iterable[tuple[object, ...]]) -> None:
+        assert self._db is not None
+        try:
+            self._db.execute("begin immediate")
+            try:
+                self._db.executemany(sql, rows)
+                self._db.execute("commit")
+            except BaseException:
+                self._db.execute("rollback")
+                raise
+        except sqlite3.Error as error:
+            raise self._broken(error) from error
+
+    def folders(self) -> list[tuple[str, str]]:
+        """Every (channel, subdir) that was ever mirrored here."""
+        return [(str(c), str(s)) for c, s in self._query("select channel, subdir from folder order by channel, subdir")]
+
+    def _id(self, channel: str, subdir: str, *, make: bool = False) -> int:
+        key = (channel, subdir)
+        if key not in self._ids:
+            if make:
+                self._write("insert or ignore into folder(channel, subdir) values(?, ?)", [key])
+            found = self._query("select id from folder where channel=? and subdir=?", key)
+            if not found:
+                return -1
+            self._ids[key] = int(str(found[0][0]))
+        return self._ids[key]
+
+    def entries(self, channel: str, subdir: str) -> dict[str, Entry]:
+        """All verified files of a subdir, by name."""
+        rows = self._query(
+            "select fn, size, mtime_ns, digest, dropped from file where folder=?", (self._id(channel, subdir),)
+        )
+        return {row[0]: Entry(*row) for row in rows}  # type: ignore[misc, arg-type]  # the columns' types are the tuple's
+
+    def put(self, channel: str, subdir: str, entries: Iterable[Entry]) -> None:
+        """Take verified files in, or replace what was known of them."""
+        folder, now = self._id(channel, subdir, make=True), time.time()
+        self._write(
+            "insert or replace into file(folder, fn, size, mtime_ns, digest, verified, dropped) values(?, ?, ?, ?, ?, ?, ?)",
+            ((folder, e.fn, e.size, e.mtime_ns, e.digest, now, e.dropped) for e in entries),
+        )
+
+    def forget(self, channel: str, subdir: str, fns: Iterable[str]) -> None:
+        """Remove files from the inventory."""
+        folder = self._id(channel, subdir, make=True)
+        self._write("delete from file where folder=? and fn=?", ((folder, fn) for fn in fns))
+
+    def mark_dropped(self, channel: str, subdir: str, fns: Iterable[str], when: float | None) -> None:
+        """Note since when the metadata no longer names files (None: it names them again)."""
+        folder = self._id(channel, subdir, make=True)
+        self._write("update file set dropped=? where folder=? and fn=?", ((when, folder, fn) for fn in fns))
+
+    def published(self, channel: str, subdir: str) -> Published | None:
+        """What was last published of a subdir."""
+        rows = self._query("select key, files, records, upstream from published where folder=?", (self._id(channel, subdir),))
+        return Published(*rows[0]) if rows else None  # type: ignore[arg-type]  # the columns' types are the tuple's
+
+    def set_published(self, channel: str, subdir: str, published: Published | None) -> None:
+        """Note what was published (None: the metadata was withdrawn)."""
+        folder = self._id(channel, subdir, make=True)
+        if published is None:
+            self._write("delete from published where folder=?", [(folder,)])
+            return
+        self._write(
+            "insert or replace into published(folder, key, files, records, upstream, time) values(?, ?, ?, ?, ?, ?)",
+            [(folder, *published, time.time())],
+        )

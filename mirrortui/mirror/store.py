@@ -1,0 +1,152 @@
+"""The served tree on a local file system: the one place that turns names into paths below the root.
+
+Everything the other rooms do to the tree goes through here: list, write beside and rename, remove. All
+names pass `naming`; a symbolic link on the way (a channel folder that points elsewhere) is refused, so that
+nothing is ever written or removed outside the root.
+"""
+
+import contextlib
+import ctypes
+import errno
+import os
+import shutil
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from mirrortui import naming
+from mirrortui.errors import MirrorError, NoSpace, TargetError
+
+PART = ".part"
+
+
+@dataclass(frozen=True, slots=True)
+class Disk:
+    """Free and total bytes of the disk under the root."""
+
+    free: int
+    total: int
+
+
+class Store:
+    """The tree below one root."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def folder(self, channel: str, subdir: str) -> Path:
+        """The folder of a subdir."""
+        return self.root / naming.channel(channel) / naming.subdir(subdir)
+
+    def package(self, channel: str, subdir: str, fn: str) -> Path:
+        """Where a package lies."""
+        return self.folder(channel, subdir) / naming.file_name(fn)
+
+    def part(self, channel: str, subdir: str, fn: str) -> Path:
+        """Where a package is written until it is verified; same folder, so that the rename is atomic."""
+        return self.folder(channel, subdir) / f".{naming.file_name(fn)}{PART}"
+
+    def prepare(self, channel: str, subdir: str) -> Path:
+        """Make the folder of a subdir and return it; raises `TargetError` where that cannot be."""
+        folder = self.folder(channel, subdir)
+        with reporting(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            real = folder.resolve()
+            if real != self.root.resolve() / folder.relative_to(self.root):
+                raise TargetError(
+                    "is a link that leads elsewhere", where=str(folder), hint="Replace it by a real folder"
+                )
+            if not os.access(folder, os.W_OK | os.X_OK):
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        return folder
+
+    def check_writable(self) -> None:
+        """Raise `TargetError` unless the root is there (or can be made) and may be written to."""
+        with reporting(self.root):
+            self.root.mkdir(parents=True, exist_ok=True)
+            if not os.access(self.root, os.W_OK | os.X_OK):
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    def disk(self) -> Disk:
+        """Free and total bytes under the root, or under its nearest parent that exists."""
+        place = self.root
+        while not place.exists() and place != place.parent:
+            place = place.parent
+        usage = shutil.disk_usage(place)
+        return Disk(usage.free, usage.total)
+
+    def scan(self, channel: str, subdir: str) -> dict[str, os.DirEntry[str]]:
+        """Package files of a subdir by name, in one directory scan without a stat a file."""
+        out = {}
+        with (
+            contextlib.suppress(FileNotFoundError, NotADirectoryError),
+            os.scandir(self.folder(channel, subdir)) as entries,
+        ):
+            for entry in entries:
+                name = entry.name
+                if name.endswith(naming.PACKAGE_SUFFIXES) and name[0] != "." and entry.is_file(follow_symlinks=False):
+                    out[name] = entry
+        return out
+
+    def names(self, channel: str, subdir: str) -> set[str]:
+        """Names of the package files of a subdir."""
+        return set(self.scan(channel, subdir))
+
+    def parts(self, channel: str, subdir: str) -> list[Path]:
+        """Files being written, or left by a run that was killed."""
+        try:
+            with os.scandir(self.folder(channel, subdir)) as entries:
+                return [Path(e.path) for e in entries if e.name[0] == "." and e.name.endswith(PART)]
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+
+    def remove(self, channel: str, subdir: str, fns: Iterable[str]) -> int:
+        """Remove package files; one that is gone already counts as removed."""
+        count = 0
+        for fn in fns:
+            with reporting(path := self.package(channel, subdir, fn)):
+                path.unlink(missing_ok=True)
+                count += 1
+        return count
+
+    def flush(self) -> None:
+        """Bring all written data of the root's file system to disk (syncfs; one call for a whole batch of files)."""
+        with contextlib.suppress(OSError):
+            fd = os.open(self.root, os.O_RDONLY | os.O_DIRECTORY)
+            try:
+                if _syncfs(fd) != 0:
+                    os.sync()
+            finally:
+                os.close(fd)
+
+
+def _syncfs(fd: int) -> int:
+    try:
+        return int(ctypes.CDLL(None, use_errno=True).syncfs(fd))
+    except (AttributeError, OSError):  # a libc without it
+        return -1
+
+
+@contextlib.contextmanager
+def reporting(path: Path):  # type: ignore[no-untyped-def]  # a generator of None
+    """Turn an OSError into an error that says what to do."""
+    try:
+        yield
+    except OSError as error:
+        raise from_os(error, path) from error
+
+
+def from_os(error: OSError, path: Path) -> MirrorError:
+    """The error for a failed file operation below the root."""
+    where = naming.display(path)
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return NoSpace(
+            "the disk is full" if error.errno == errno.ENOSPC else "the quota is used up",
+            where=where,
+            hint="Make room or narrow the selection, then start again: nothing that was fetched is lost",
+        )
+    text = f"cannot be written: {error.strerror or error}"
+    hint = "Check owner and mode of the mirror root" if error.errno in (errno.EACCES, errno.EPERM) else ""
+    if error.errno == errno.EROFS:
+        hint = "The file system is read-only"
+    return TargetError(text, where=where, hint=hint)

@@ -1,0 +1,64 @@
+"""A survey: the cached catalog and the tree as they are now, to ask for estimates and plans of any draft config."""
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from mirrortui.catalog import cache
+from mirrortui.catalog.index import Catalog
+from mirrortui.config import MirrorConfig
+from mirrortui.mirror import planning
+from mirrortui.mirror.inventory import Inventory
+from mirrortui.mirror.plan import Plan
+from mirrortui.mirror.presence import Presence, presence
+from mirrortui.mirror.store import Disk, Store
+from mirrortui.selection.estimate import Estimate, estimate
+from mirrortui.selection.select import select
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What upstream has (as far as it was fetched) and what is on disk; immutable, no network."""
+
+    catalog: Catalog
+    presences: dict[tuple[str, str], Presence]
+    disk: Disk
+
+    @property
+    def pairs(self) -> tuple[tuple[str, str], ...]:
+        """The (channel, subdir) pairs whose index is at hand."""
+        return tuple(self.catalog.indexes)
+
+    def estimate(self, config: MirrorConfig) -> Estimate:
+        """What a config (perhaps a draft) wants; raises `ConfigError` for a rule that cannot be read."""
+        chosen = select(self.catalog, config)
+        verified = {pair: here.verified for pair, here in self.presences.items()}
+        return estimate(config, chosen, verified, free=self.disk.free, total=self.disk.total)
+
+    def plan(self, config: MirrorConfig) -> Plan:
+        """What a run would do now."""
+        now = time.time()
+        inventory = Inventory(config.state)
+        try:
+            todo = planning.work(config, select(self.catalog, config), self.presences, now)
+            missing = [
+                f"{channel.name}/{subdir}: its index was not read yet; refresh it"
+                for channel in config.channels
+                for subdir in channel.subdirs
+                if (channel.name, subdir) not in self.catalog.indexes
+            ]
+            return planning.plan(config, todo, inventory, self.disk, missing, now=now)
+        finally:
+            inventory.close()
+
+
+def survey(config: MirrorConfig, *, pairs: Iterable[tuple[str, str]] | None = None) -> Survey:
+    """Look at the cache and the tree for the given pairs (default: those of the config)."""
+    wanted = list(pairs) if pairs is not None else [(c.name, s) for c in config.channels for s in c.subdirs]
+    catalog = cache.open_catalog(config.state, wanted)
+    store, inventory = Store(config.root), Inventory(config.state)
+    try:
+        here = {pair: presence(index, store, inventory) for pair, index in catalog.indexes.items()}
+    finally:
+        inventory.close()
+    return Survey(catalog, here, store.disk())

@@ -1,0 +1,58 @@
+"""Which Python versions a record is for, judged by its `python` and `python_abi` dependencies.
+
+Never by build strings: noarch and abi3 builds carry none. A record is for a minor version when some
+patch release of it satisfies all of those dependencies together.
+"""
+
+from functools import lru_cache
+
+import numpy as np
+
+from mirrortui.catalog.index import Mask, SubdirIndex
+from mirrortui.errors import ConfigError
+from mirrortui.selection import matchspec
+
+_PATCHES = range(31)
+
+
+def allowed(index: SubdirIndex, minors: tuple[str, ...]) -> Mask:
+    """Return the rows that are for one of the minor versions (`3.12`), or for no Python in particular."""
+    table = np.array([any(accepts(tag, minor) for minor in minors) for tag in index.pythons], bool)
+    mask: Mask = table[index.python] if index.rows else np.zeros(0, bool)
+    for name in ("python", "python_abi"):
+        place = index.name_places.get(name)
+        if place is not None:
+            own = np.flatnonzero(np.equal(index.name, place))
+            fits = [any(_is_minor(index.versions[v], minor) for minor in minors) for v in index.version[own].tolist()]
+            mask[own] = fits
+    return mask
+
+
+def _is_minor(version: str, minor: str) -> bool:
+    return version == minor or version.startswith(f"{minor}.")
+
+
+@lru_cache(maxsize=65536)
+def accepts(tag: str, minor: str) -> bool:
+    """Tell whether a set of dependencies (a spec a line; "" is none) can be met with that minor version."""
+    if not tag:
+        return True
+    specs = []
+    for line in tag.split("\n"):
+        try:
+            specs.append(matchspec.parse(line))
+        except ConfigError:  # what cannot be read forbids nothing
+            continue
+    pythons = [s for s in specs if s.exact_name == "python"]
+    abis = [s for s in specs if s.exact_name == "python_abi"]
+    build = f"0_cp{minor.replace('.', '')}"
+    abi = {"name": "python_abi", "version": minor, "build": build, "build_number": 0}
+    if not all(spec.matches(abi) for spec in abis):
+        return False
+    return any(
+        all(
+            spec.matches({"name": "python", "version": f"{minor}.{patch}", "build": "0_cpython", "build_number": 0})
+            for spec in pythons
+        )
+        for patch in _PATCHES
+    )

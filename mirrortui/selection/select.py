@@ -1,0 +1,147 @@
+"""Apply the rules to a catalog: one reason a record, in the fixed order that `reasons` documents."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from mirrortui import config as settings
+from mirrortui import quantities
+from mirrortui.catalog import decode
+from mirrortui.catalog.index import Catalog, Mask, SubdirIndex
+from mirrortui.config import MirrorConfig
+from mirrortui.selection import licenses, matchspec
+from mirrortui.selection.pythons import allowed
+from mirrortui.selection.reasons import Reason
+from mirrortui.selection.rows import rows
+
+Reasons = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class SubdirSelection:
+    """One index with the reason for each of its rows."""
+
+    index: SubdirIndex
+    reasons: Reasons
+
+    @property
+    def mask(self) -> Mask:
+        """The rows that are wanted."""
+        return np.less(self.reasons, Reason.REPLACED)
+
+    @property
+    def whole(self) -> bool:
+        """Whether no rule has dropped anything."""
+        return bool(self.mask.all())
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Catalog + rules: the wanted records, each with a reason, by (channel, subdir)."""
+
+    subdirs: dict[tuple[str, str], SubdirSelection]
+
+    @property
+    def records(self) -> int:
+        """Number of wanted records."""
+        return sum(int(s.mask.sum()) for s in self.subdirs.values())
+
+
+def select(catalog: Catalog, config: MirrorConfig, *, now: float | None = None) -> Selection:
+    """Select the wanted records of every subdir that the config names and the catalog has.
+
+    Raises `ConfigError` for a rule that cannot be read.
+    """
+    moment = time.time() if now is None else now
+    out = {}
+    for channel in config.channels:
+        rules = config.rules(channel)
+        for subdir in channel.subdirs:
+            index = catalog.indexes.get((channel.name, subdir))
+            if index is not None:
+                out[channel.name, subdir] = SubdirSelection(index, _Rules(index, rules, moment).reasons())
+    return Selection(out)
+
+
+class _Rules:
+    """The rules over one index; each step marks the rows that are still in and that it throws out."""
+
+    def __init__(self, index: SubdirIndex, rules: settings.Selection, now: float) -> None:
+        self.index, self.rules, self.now = index, rules, now
+        self.out: Reasons = np.zeros(index.rows, np.uint8)
+
+    def reasons(self) -> Reasons:
+        self._drop(Reason.REPLACED, ~self.index.usable)
+        self._formats()
+        self._include()
+        self._any(self.rules.exclude, Reason.EXCLUDED)
+        self._licenses()
+        self._always()
+        self._python()
+        self._max_size()
+        self._dates()
+        return self.out
+
+    def _drop(self, reason: Reason, mask: Mask) -> None:
+        self.out[mask & (self.out == Reason.WANTED)] = reason
+
+    def _any(self, specs: tuple[str, ...], reason: Reason) -> None:
+        for text in specs:
+            self._drop(reason, rows(matchspec.parse(text), self.index))
+
+    def _formats(self) -> None:
+        flags = self.index.flags
+        conda = (flags & decode.CONDA) != 0
+        by_format: dict[str, Callable[[], Mask]] = {
+            "all": lambda: np.zeros(self.index.rows, bool),
+            "prefer-conda": lambda: (flags & decode.TWIN) != 0,
+            "conda": lambda: ~conda,
+            "tar.bz2": lambda: conda,
+        }
+        self._drop(Reason.FORMAT, by_format[self.rules.formats]())
+
+    def _include(self) -> None:
+        if not self.rules.include:
+            return
+        named = np.zeros(self.index.rows, bool)
+        for text in self.rules.include:
+            named |= rows(matchspec.parse(text), self.index)
+        self._drop(Reason.NOT_INCLUDED, ~named)
+
+    def _licenses(self) -> None:
+        words = self.rules.exclude_licenses
+        if not words:
+            return
+        exceptions = self.rules.runtime_exceptions
+        said = [
+            licenses.blocked(text, family, words, runtime_exceptions=exceptions) for text, family in self.index.licenses
+        ]
+        blocked = np.array([answer is True for answer in said], bool)
+        self._drop(Reason.LICENSE, blocked[self.index.license])
+        if self.rules.unknown_license == "drop":
+            unknown = np.array([answer is None for answer in said], bool)
+            self._drop(Reason.UNKNOWN_LICENSE, unknown[self.index.license])
+
+    def _always(self) -> None:
+        beaten = (self.out >= Reason.NOT_INCLUDED) | (self.out == Reason.WANTED)
+        for text in self.rules.always:
+            self.out[beaten & rows(matchspec.parse(text), self.index)] = Reason.ALWAYS
+
+    def _python(self) -> None:
+        if self.rules.python:
+            self._drop(Reason.PYTHON, ~allowed(self.index, self.rules.python))
+
+    def _max_size(self) -> None:
+        limit = quantities.size(self.rules.max_size)
+        if limit:
+            self._drop(Reason.MAX_SIZE, np.greater(self.index.size, limit))
+
+    def _dates(self) -> None:
+        limits = [quantities.date_ms(self.rules.before)] if self.rules.before else []
+        if self.rules.min_age:
+            limits.append(int((self.now - quantities.duration(self.rules.min_age)) * 1000))
+        if limits:
+            self._drop(Reason.TOO_NEW, np.greater(self.index.stamp, min(limits)))

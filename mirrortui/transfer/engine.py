@@ -1,0 +1,243 @@
+"""The engine: a fixed number of transfers at once over a shared cursor, each verified while it streams.
+
+Cancelling `run` stops at the next chunk; what was received stays as `.part` files and is resumed.
+"""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from mirrortui.catalog.http import get
+from mirrortui.errors import MirrorError, TransferError, UpstreamError, UpstreamUnreachable
+from mirrortui.mirror.store import from_os
+from mirrortui.naming import display
+from mirrortui.transfer import partfile
+from mirrortui.transfer.job import Flight, Job, Outcome
+from mirrortui.transfer.limits import RateLimit
+from mirrortui.transfer.partfile import PartFile
+from mirrortui.transfer.retry import FINAL, FRESH, Hosts, backoff, from_status, retry_after
+
+STALL_SECONDS = 60.0
+STALL_BYTES = 60 * 1024
+"""An attempt that brings less than STALL_BYTES in STALL_SECONDS is given up and resumed."""
+
+INLINE = 1 << 20
+"""Parts up to this size are hashed where they are found; larger ones in a thread."""
+
+Done = Callable[[Outcome], None]
+
+
+class Engine:
+    """Transfers over one client. `flights`, `received` and `hosts` may be read at any time for display."""
+
+    def __init__(self, client: httpx.AsyncClient, *, connections: int, retries: int, limit: RateLimit) -> None:
+        self.client, self.connections, self.retries, self.limit = client, connections, retries, limit
+        self.flights: dict[int, Flight] = {}
+        self.received = 0
+        self.hosts = Hosts()
+        self._running = asyncio.Event()
+        self._running.set()
+        self.stall_seconds = STALL_SECONDS
+
+    def pause(self) -> None:
+        """Stop reading; connections stay open as long as the upstream lets them."""
+        self._running.clear()
+
+    def resume(self) -> None:
+        """Go on reading."""
+        self._running.set()
+
+    async def run(self, jobs: Iterable[Job], done: Done) -> None:
+        """Bring every file; `done` gets each outcome. Raises `MirrorError` for what stops all (a full disk)."""
+        cursor = iter(jobs)
+        try:
+            async with asyncio.TaskGroup() as group:
+                for slot in range(self.connections):
+                    group.create_task(self._slot(slot, cursor, done))
+        except* MirrorError as errors:
+            raise _first(errors) from None
+
+    async def _slot(self, slot: int, cursor: Iterator[Job], done: Done) -> None:
+        for job in cursor:
+            await self._running.wait()
+            flight = self.flights[slot] = Flight(job, time.monotonic())
+            try:
+                outcome = await self._job(flight)
+            finally:
+                self.flights.pop(slot, None)
+            done(outcome)
+
+    async def _job(self, flight: Flight) -> Outcome:
+        job = flight.job
+        if job.check:
+            digest = await asyncio.to_thread(partfile.check, job)
+            if digest is not None:
+                return _outcome(job, "adopted", digest)
+        last = TransferError("has no upstream", reason="missing")
+        for round_ in range(2):  # the second round is for upstreams that sent a wrong file once
+            for url in job.urls:
+                try:
+                    digest = await self._stubborn(flight, url, last.reason in FRESH)
+                    return _outcome(job, "fetched", digest)
+                except TransferError as error:
+                    last = error
+            if last.reason not in FRESH or round_:
+                break
+        return Outcome(job, "failed", reason=last.reason, text=display(f"{partfile.describe(job)} {last.what}"))
+
+    async def _stubborn(self, flight: Flight, url: str, fresh: bool) -> bytes:
+        """Try one upstream until the file is there or its reason is final."""
+        host = httpx.URL(url).host or "file"
+        tries = 0
+        while True:
+            flight.waiting = "" if self.hosts.open(host) else "waiting for the host"
+            await self.hosts.wait(host)
+            flight.waiting = ""
+            before = flight.done
+            try:
+                digest = await self._attempt(flight, url, fresh)
+            except TransferError as error:
+                wait = getattr(error, "wait", 0.0)
+                self.hosts.bad(host, error.reason, wait or backoff(tries + 1))
+                # An attempt that brought bytes is progress, not a failure: a flaky line must not use up the retries.
+                tries = 1 if flight.done > before and error.reason in ("network", "slow") else tries + 1
+                if error.reason in FINAL or error.reason in FRESH or tries > self.retries:
+                    raise
+                flight.attempt += 1
+                flight.waiting = error.reason
+                if error.reason != "busy":
+                    await asyncio.sleep(backoff(tries))
+                fresh = False
+            else:
+                self.hosts.good(host)
+                return digest
+
+    async def _attempt(self, flight: Flight, url: str, fresh: bool) -> bytes:
+        """One request: resume what is there, verify, rename. Raises `TransferError`, or `MirrorError` for the disk."""
+        job = flight.job
+        try:
+            part = PartFile(job)
+        except OSError as error:
+            raise from_os(error, job.part) from error
+        try:
+            offset = await _resume(part, fresh)
+            flight.done = part.received
+            async with _transport_errors(url), self._open(url, offset) as response:
+                _accept(response, part, url)
+                flight.done = part.received
+                await self._receive(flight, part, response)
+            digest = part.verify()
+            part.close()
+            job.part.rename(job.final)
+        except TransferError as error:
+            if error.reason in FRESH:
+                part.restart()
+            raise
+        except OSError as error:
+            raise from_os(error, job.part) from error
+        finally:
+            part.close()
+        return digest
+
+    @contextlib.asynccontextmanager
+    async def _open(self, url: str, offset: int) -> AsyncIterator[httpx.Response]:
+        headers = {"Range": f"bytes={offset}-"} if offset else {}
+        async with get(self.client, url, headers) as response:
+            yield response
+
+    async def _receive(self, flight: Flight, part: PartFile, response: httpx.Response) -> None:
+        loop = asyncio.get_running_loop()
+        mark, goal = part.received, STALL_BYTES
+        try:
+            async with asyncio.timeout(self.stall_seconds) as guard:
+                async for chunk in response.stream:  # type: ignore[union-attr]  # always the asynchronous kind here
+                    part.write(chunk)
+                    count = len(chunk)
+                    self.received += count
+                    flight.done = part.received
+                    if self.limit.rate or not self._running.is_set():
+                        guard.reschedule(None)  # waiting that we ask for is no stall
+                        await self.limit.take(count)
+                        await self._running.wait()
+                        goal, mark = 1, -1
+                    if part.received - mark >= goal:
+                        mark = part.received
+                        guard.reschedule(loop.time() + self.stall_seconds)
+        except TimeoutError:
+            raise TransferError(
+                f"brought less than {STALL_BYTES // 1024} KB in {self.stall_seconds:.0f} s", reason="slow"
+            ) from None
+
+
+async def _resume(part: PartFile, fresh: bool) -> int:
+    if fresh:
+        part.restart()
+        return 0
+    return await asyncio.to_thread(part.resume) if part.held > INLINE else part.resume()
+
+
+def _accept(response: httpx.Response, part: PartFile, url: str) -> None:
+    """Check status and range against what was asked; an ignored range means starting anew."""
+    status = response.status_code
+    if status == 206:
+        start = response.headers.get("content-range", "").removeprefix("bytes ").partition("-")[0]
+        if start != str(part.received):
+            part.restart()
+            raise TransferError("was answered with another range than asked", reason="server", where=display(url))
+    elif status == 200:
+        if part.received:
+            part.restart()
+    elif status == 416:
+        part.restart()
+        raise TransferError("could not be resumed", reason="server", where=display(url))
+    else:
+        pause = response.headers.get("retry-after", "")
+        error = from_status(status, url, pause)
+        error.wait = retry_after(pause) if pause else 0.0  # type: ignore[attr-defined]  # only `_stubborn` reads it
+        raise error
+    length = response.headers.get("content-length", "")
+    if part.job.size >= 0 and length.isdigit() and part.received + int(length) > part.job.size:
+        raise TransferError(
+            f"is announced with {part.received + int(length)} bytes, its record says {part.job.size}",
+            reason="size",
+            where=display(url),
+        )
+
+
+@contextlib.asynccontextmanager
+async def _transport_errors(url: str) -> AsyncIterator[None]:
+    """Map what httpx and the redirect rules raise to reasons."""
+    try:
+        yield
+    except UpstreamUnreachable as error:
+        raise TransferError(error.what, reason=_network(error), where=error.where) from error
+    except UpstreamError as error:
+        raise TransferError(error.what, reason="refused", where=error.where) from error
+    except httpx.TransportError as error:
+        text = display(error) or type(error).__name__
+        raise TransferError(f"broke off: {text}", reason=_network(error), where=display(url)) from error
+
+
+def _network(error: Exception) -> str:
+    text = str(error).lower()
+    return "tls" if "tls" in text or "certificate" in text or "ssl" in text else "network"
+
+
+def _outcome(job: Job, status: str, digest: bytes) -> Outcome:
+    found = job.final.stat()
+    return Outcome(job, status, found.st_size, found.st_mtime_ns, digest)
+
+
+def _first(errors: BaseExceptionGroup[Any]) -> BaseException:
+    error = errors.exceptions[0]
+    return _first(error) if isinstance(error, BaseExceptionGroup) else error
+
+
+def next_path(part: Path) -> Path:
+    """Where a file waits that is to replace another one when the metadata is switched."""
+    return part.with_suffix(".next")

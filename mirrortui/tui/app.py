@@ -1,0 +1,317 @@
+"""The app: it wires screens, journal and rooms, and holds the one `View`. No logic lives here."""
+
+import os
+import sys
+from collections.abc import Iterable
+from dataclasses import replace
+from io import StringIO
+from pathlib import Path
+from typing import Any, ClassVar, cast
+
+from rich.console import Console
+from textual.app import App, SystemCommand
+from textual.filter import LineFilter
+from textual.screen import Screen
+from textual.theme import Theme
+
+from mirrortui.config import MirrorConfig
+from mirrortui.errors import MirrorError
+from mirrortui.tui import flows, glyphs, terminal
+from mirrortui.tui.background import in_thread
+from mirrortui.tui.bindings import bindings
+from mirrortui.tui.commands import palette
+from mirrortui.tui.messages import CommandAsked, DraftEdited, DraftSaved, Said, SaveAsked, SnapshotReceived, StartAsked
+from mirrortui.tui.rooms import Rooms
+from mirrortui.tui.screens.base import RoomScreen
+from mirrortui.tui.screens.clients import ClientsScreen
+from mirrortui.tui.screens.confirm import Confirm
+from mirrortui.tui.screens.plan import PlanScreen
+from mirrortui.tui.screens.setup import SetupScreen
+from mirrortui.tui.screens.sync import SyncScreen
+from mirrortui.tui.session import JournalClient
+from mirrortui.tui.text import problem
+from mirrortui.tui.view import View
+
+SLOW = 4
+"""Away from the sync screen the journal is looked at every fourth tick."""
+
+# All colours lie on the 256-colour cube, so that plain SSH shows what truecolor shows.
+THEME = Theme(
+    name="mirrortui",
+    primary="#5fafd7",
+    secondary="#87afaf",
+    accent="#d7af5f",
+    warning="#d7af5f",
+    error="#ff5f5f",
+    success="#87af5f",
+    foreground="#d0d0d0",
+    background="#121212",
+    surface="#1c1c1c",
+    panel="#262626",
+    variables={
+        "dim": "#8a8a8a",
+        "line": "#444444",
+        "cursor": "#005f87",
+        "cursor-text": "#ffffff",
+        "cursor-off": "#303030",
+        "field": "#262626",
+        "field-on": "#303030",
+    },
+)
+
+
+class MirrorApp(App[None]):
+    """One-way flow: journal and edits change the view, the view goes to the screen on top."""
+
+    TITLE = "mirrortui"
+    CSS_PATH = "app.tcss"
+    MODES: ClassVar[dict[str, Any]] = {mode: mode for mode in ("setup", "plan", "sync", "clients")}
+    DEFAULT_MODE = "setup"
+    BINDINGS = bindings("app")
+    ENABLE_COMMAND_PALETTE = True
+    CLOSE_TIMEOUT = 1.0
+
+    def __init__(
+        self,
+        rooms: Rooms,
+        config: MirrorConfig,
+        *,
+        saved: MirrorConfig | None,
+        path: Path | None,
+        ascii: bool = False,  # noqa: A002 - the option's name
+        screen: str = "",
+        read_only: bool = False,
+        refresh_hz: float = 4.0,
+    ) -> None:
+        self._plain = bool(os.environ.get("NO_COLOR"))
+        super().__init__(ansi_color=True if self._plain else None)
+        self.animation_level = "none"
+        self.rooms = rooms
+        self.first_screen = screen if screen in self.MODES else "setup"
+        self.farewell = ""
+        self.failure: BaseException | None = None
+        self._ascii = [glyphs.AsciiFilter()] if ascii else []
+        self._period = 1 / min(10.0, max(1.0, refresh_hz))
+        self._ticks = 0
+        self._view = View(config, saved, path, read_only=read_only, now=rooms.clock())
+        self._journal = JournalClient(rooms.journal, self.post_message)
+        for made in (SetupScreen(self.current, rooms), PlanScreen(self.current, rooms), SyncScreen(self.current)):
+            self.install_screen(made, made.MODE)
+        self.install_screen(ClientsScreen(self.current, rooms), ClientsScreen.MODE)
+        self.register_theme(THEME)
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        """Our own variables for themes that do not know them."""
+        plain = self._plain
+        return {
+            "dim": "ansi_default" if plain else "#8a8a8a",
+            "line": "ansi_default" if plain else "#585858",
+            "cursor": "ansi_default" if plain else "#005f87",
+            "cursor-text": "ansi_default" if plain else "#ffffff",
+            "cursor-off": "ansi_default" if plain else "#303030",
+            "field": "ansi_default" if plain else "#262626",
+            "field-on": "ansi_default" if plain else "#303030",
+        }
+
+    def get_line_filters(self) -> list[LineFilter]:
+        """The ASCII filter comes last: it sees borders and toasts too."""
+        return [*super().get_line_filters(), *self._ascii]
+
+    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
+        """What the palette offers."""
+        yield from palette(screen, self.current_mode)
+        yield SystemCommand("Theme", "Other colours for this session", self.action_change_theme)
+        if self.current_mode in ("plan", "sync") and not self._view.active:
+            ask = StartAsked(allow_prune=True)
+            yield SystemCommand("Start, allow a large prune", "Start with prune.max_share off", lambda: self.post_message(ask))
+
+    # ---------------------------------------------------------------------------------------------- life
+
+    def on_mount(self) -> None:
+        """Colours, signals, timers; the first frame needs nothing else."""
+        self.theme = "ansi-dark" if self._plain else "mirrortui"
+        if self.first_screen != "setup":
+            self.switch_mode(self.first_screen)
+        if not self.is_headless:
+            terminal.on_signals(lambda code: self.exit(return_code=code))
+            self.set_interval(terminal.WATCH, self._look_for_terminal)
+        self._journal.watch(self._view.config.state)
+        self.set_interval(self._period, self._poll)
+        self.set_interval(10.0, self._look_at_disk)
+        self.call_after_refresh(self._look_at_disk)
+        self.call_after_refresh(self._journal.tick)
+
+    def on_unmount(self) -> None:
+        """Let the journal go."""
+        self._journal.close()
+
+    def bell(self) -> None:
+        """Keep an unforeseen error: the bell is the last public place that sees it."""
+        error = sys.exception()
+        if error is not None and self.failure is None:
+            self.failure = error
+        super().bell()
+
+    def _look_for_terminal(self) -> None:
+        if not terminal.terminal_there():
+            self.exit(return_code=129)
+
+    def _poll(self) -> None:
+        self._ticks += 1
+        if self.current_mode == SyncScreen.MODE or self._ticks % SLOW == 0:
+            self._journal.tick()
+
+    def _look_at_disk(self) -> None:
+        self.run_worker(self._read_disk(), group="disk", exclusive=True, exit_on_error=False)
+
+    async def _read_disk(self) -> None:
+        try:
+            free, total = await in_thread(self.rooms.disk, self._view.config.root)
+        except OSError:
+            return
+        self._show(free=free, total=total)
+
+    # ---------------------------------------------------------------------------------------------- view
+
+    def current(self) -> View:
+        """The newest view, for a screen that comes back."""
+        return self._view
+
+    def _show(self, **changes: Any) -> None:  # noqa: ANN401 - fields of View
+        view = replace(self._view, **changes)
+        if view == self._view:
+            return
+        self._view = view
+        if isinstance(self.screen, RoomScreen):
+            self.screen.show(view)
+
+    def on_snapshot_received(self, event: SnapshotReceived) -> None:
+        """The journal has news."""
+        before = self._view.active
+        snapshot = event.snapshot or self._view.snapshot
+        self._show(snapshot=snapshot, trouble=event.trouble, silent=event.silent, now=self.rooms.clock())
+        if before and not self._view.active and snapshot is not None and snapshot.run is not None:
+            bad = snapshot.state not in ("done", "stopped")
+            self.bell()
+            self.on_said(Said(f"Run {snapshot.run.id} ended: {snapshot.state}", "warning" if bad else "information"))
+
+    def on_draft_edited(self, event: DraftEdited) -> None:
+        """The draft changed."""
+        self._show(config=event.config)
+
+    def on_draft_saved(self, event: DraftSaved) -> None:
+        """The draft is the file now; its state folder may be another one."""
+        self._show(saved=event.config, path=event.path)
+        self._journal.watch(event.config.state)
+        self._look_at_disk()
+
+    def on_said(self, event: Said) -> None:
+        """A toast; errors stay longer."""
+        severity = cast("Any", event.severity)
+        self.notify(event.text, severity=severity, markup=False, timeout=12 if event.severity == "error" else 5)
+
+    # --------------------------------------------------------------------------------------------- flows
+
+    def on_save_asked(self) -> None:
+        """Save the draft."""
+        self.run_worker(flows.save(self, self.rooms, self._view), group="flow", exclusive=True, exit_on_error=False)
+
+    def on_start_asked(self, event: StartAsked) -> None:
+        """Start a run."""
+        self.run_worker(self._start_run(event), group="flow", exclusive=True, exit_on_error=False)
+
+    async def _start_run(self, event: StartAsked) -> None:
+        if self._view.read_only or self._view.active:
+            self.on_said(Said("Read-only." if self._view.read_only else "A run is at work already.", "warning"))
+            return
+        if self._view.unsaved or self._view.path is None:
+            words = ("The draft is not saved, and a sync does what mirror.toml says.",)
+            if not await self.push_screen_wait(Confirm("Save the draft first?", words, yes="Save")):
+                return
+            if not await flows.save(self, self.rooms, self._view):
+                return
+        if event.plan is None and not event.allow_prune:
+            self.switch_mode("plan")
+            cast("PlanScreen", self.get_screen("plan")).start_when_ready()
+            return
+        pid = await flows.start(self, self.rooms, self._view, event.plan, allow_prune=event.allow_prune)
+        if pid is not None:
+            self.on_said(Said(f"Started (process {pid}). It goes on when you leave."))
+            self._journal.tick()
+            self.switch_mode("sync")
+
+    def on_command_asked(self, event: CommandAsked) -> None:
+        """Tell the worker."""
+        self.run_worker(self._send(event), group="command", exit_on_error=False)
+
+    async def _send(self, event: CommandAsked) -> None:
+        try:
+            await in_thread(self.rooms.send, self._view.config.state, event.verb, event.argument)
+        except (MirrorError, OSError) as error:
+            cast("SyncScreen", self.get_screen("sync")).refused()
+            self.on_said(Said(problem(error), "error"))
+
+    # ------------------------------------------------------------------------------------------- actions
+
+    def action_go(self, mode: str) -> None:
+        """Another screen."""
+        if mode != self.current_mode and isinstance(self.screen, RoomScreen):
+            self.switch_mode(mode)
+
+    def action_help(self) -> None:
+        """Help for this screen."""
+        from mirrortui.tui.screens.help import Help
+
+        self.push_screen(Help(self.current_mode))
+
+    async def action_leave(self) -> None:
+        """Leave at once; asks only where a draft would be lost. The worker is never touched."""
+        if self._view.saved is not None and self._view.unsaved and isinstance(self.screen, RoomScreen):
+            words = ("The draft has changes that are not in mirror.toml.",)
+            question = Confirm("Leave without saving?", words, yes="Leave", no="Stay")
+            self.push_screen(question, lambda yes: self._leave() if yes else None)
+        else:
+            self._leave()
+
+    def _leave(self) -> None:
+        run = self._view.snapshot.run if self._view.snapshot is not None else None
+        if self._view.active and run is not None:
+            self.farewell = (
+                f"The sync goes on (run {run.id}, process {run.pid}). "
+                "Open mirrortui again to watch, or: mirrortui status --follow"
+            )
+        self.exit()
+
+
+def run(
+    config_path: Path | None,
+    *,
+    ascii: bool = False,  # noqa: A002 - the option's name
+    screen: str = "",
+    read_only: bool = False,
+    refresh_hz: float = 4.0,
+) -> int:
+    """Open the interface; returns the exit code. Without a file it opens on a fresh draft.
+
+    `screen` is setup, plan, sync or clients. Raises `ConfigError` for a mirror.toml that cannot be read.
+    """
+    refused = terminal.refusal(sys.stdin.isatty(), sys.stderr.isatty(), os.environ)
+    if refused:
+        terminal.say(refused)
+        return 2
+    from mirrortui.tui.live import LiveRooms
+
+    rooms = LiveRooms()
+    saved = rooms.load(config_path) if config_path is not None and config_path.is_file() else None
+    config = saved or rooms.fresh()
+    plain = ascii or glyphs.ascii_only(getattr(sys.stderr, "encoding", "") or "", os.environ)
+    app = MirrorApp(
+        rooms, config, saved=saved, path=config_path, ascii=plain, screen=screen, read_only=read_only, refresh_hz=refresh_hz
+    )
+    app.error_console = Console(file=StringIO())  # Textual's own report shows values of variables
+    app.run()
+    if app.failure is not None and app.return_code:
+        terminal.say(terminal.record_crash(app.failure, config.state))
+    elif app.farewell:
+        terminal.say(app.farewell)
+    return app.return_code or 0

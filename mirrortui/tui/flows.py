@@ -1,0 +1,105 @@
+"""Conversations of several steps: save the draft, start a run. Each asks before it does anything."""
+
+from pathlib import Path
+from typing import Any
+
+from textual.app import App
+
+from mirrortui.config import MirrorConfig
+from mirrortui.errors import BusyError, MirrorError, PruneRefused
+from mirrortui.mirror.plan import Plan
+from mirrortui.tui import format as fmt
+from mirrortui.tui.background import in_thread
+from mirrortui.tui.messages import DraftSaved, Said
+from mirrortui.tui.rooms import Rooms
+from mirrortui.tui.screens.confirm import Confirm, Prompt
+from mirrortui.tui.text import problem
+from mirrortui.tui.view import View
+from mirrortui.tui.widgets.diff_view import DiffView
+
+
+async def save(app: App[Any], rooms: Rooms, view: View) -> bool:
+    """Ask for the place (the first time), show the difference, write. True if it was written."""
+    path = view.path
+    if path is None:
+        places = rooms.search_path()
+        words = "mirrortui looks for it in: " + ", ".join(str(p) for p in places)
+        prompt = Prompt("Where shall mirror.toml be?", words, str(places[0]), _path_problem, yes="Use this")
+        answer = await app.push_screen_wait(prompt)
+        if answer is None:
+            return False
+        path = Path(answer).expanduser().absolute()
+    body = DiffView(classes="diff")
+    before = rooms.text(view.saved) if view.saved is not None else ""
+    body.show(before, rooms.text(view.config), path.name)
+    words = f"{path}. The next sync does what it says."
+    if not await app.push_screen_wait(Confirm("Write mirror.toml?", (words,), yes="Write", body=body)):
+        return False
+    try:
+        await in_thread(rooms.save, view.config, path)
+    except (MirrorError, OSError) as error:
+        app.post_message(Said(f"Not saved. {problem(error)}", "error"))
+        return False
+    app.post_message(DraftSaved(view.config, path))
+    app.post_message(Said(f"Saved: {path}"))
+    return True
+
+
+def _path_problem(text: str) -> str:
+    if not text.strip():
+        return "Write a path that ends in mirror.toml"
+    return "That is a folder" if Path(text).expanduser().is_dir() else ""
+
+
+def plan_words(plan: Plan, config: MirrorConfig) -> list[str]:
+    """The plan's figures for the question before a start."""
+
+    def part(kind: str, words: str) -> str:
+        total = plan.total(kind)
+        return f"{words} {fmt.files(total.files)} ({fmt.size(total.bytes)})" if total.files else ""
+
+    doing = ", ".join(filter(None, (part("add", "fetch"), part("replace", "replace"), part("drop", "drop"))))
+    words = [f"{doing[:1].upper()}{doing[1:]}." if doing else "Nothing is new: this run only checks."]
+    words.append(f"{fmt.size(plan.free - plan.needed)} stay free on the disk.")
+    due = plan.total("prune_due")
+    if due.files:
+        words.append(f"{fmt.files(due.files)} ({fmt.size(due.bytes)}) will be DELETED: their grace period is over.")
+    if plan.eta is not None:
+        words.append(f"About {fmt.span(plan.eta)} at {config.transfer.limit}.")
+    return words
+
+
+async def start(app: App[Any], rooms: Rooms, view: View, plan: Plan | None, *, allow_prune: bool = False) -> int | None:
+    """Check, ask, start the detached worker; its process id, or None where it was not started."""
+    if view.path is None:
+        return None
+    if plan is not None and plan.needed > plan.free:
+        short = fmt.size(plan.needed - plan.free)
+        app.post_message(Said(f"Not started: it does NOT fit, {short} short. Untick something, or free the disk.", "error"))
+        return None
+    words = plan_words(plan, view.config) if plan is not None else []
+    if allow_prune:
+        words.append("More may be deleted than prune.max_share allows: that guard is off for this run.")
+    words.append(await in_thread(rooms.survival))
+    if not await app.push_screen_wait(Confirm("Start the sync?", words, yes="Start")):
+        return None
+    try:
+        return await in_thread(rooms.start, view.path, allow_prune=allow_prune)
+    except PruneRefused as error:
+        ask = Confirm("Delete that much?", (problem(error),), yes="Delete it", no="Do not start")
+        if await app.push_screen_wait(ask):
+            return await start_allowing(app, rooms, view.path)
+    except BusyError as error:
+        app.post_message(Said(problem(error), "warning"))
+    except (MirrorError, OSError) as error:
+        app.post_message(Said(f"Not started. {problem(error)}", "error"))
+    return None
+
+
+async def start_allowing(app: App[Any], rooms: Rooms, path: Path) -> int | None:
+    """Start with the prune guard off: it was confirmed."""
+    try:
+        return await in_thread(rooms.start, path, allow_prune=True)
+    except (MirrorError, OSError) as error:
+        app.post_message(Said(f"Not started. {problem(error)}", "error"))
+        return None

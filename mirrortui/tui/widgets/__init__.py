@@ -1,0 +1,1 @@
+"""Widgets that render immutable values and speak by messages."""

@@ -1,0 +1,82 @@
+"""The live estimate: what the draft costs, against what is free."""
+
+from textual import events
+
+from mirrortui.selection.estimate import Estimate
+from mirrortui.tui import format as fmt
+from mirrortui.tui.glyphs import DASH, DONE, DOTS, FAILED, SEP
+from mirrortui.tui.widgets.lines import Facts, Line, line
+
+
+def verdict(estimate: Estimate) -> tuple[str, str]:
+    """`fits, 812 GB left` or `does NOT fit, 1.2 TB short`, with its style."""
+    left = estimate.free - estimate.bytes_to_fetch
+    if left >= 0:
+        return f"{DONE} fits, {fmt.size(left)} left", "good"
+    return f"{FAILED} does NOT fit, {fmt.size(-left)} short", "bad"
+
+
+def estimate_lines(estimate: Estimate | None, total: int) -> list[Line]:
+    """The panel's lines in `total` cells."""
+    if estimate is None:
+        return [line((f"no figures yet {DOTS}", "dim")), *[()] * 5]
+    present = sum(s.bytes_present for s in estimate.subdirs)
+
+    def figure(label: str, value: str, style: str = "") -> Line:
+        return line((fmt.fit(label, 13), "dim"), (fmt.fit(value, min(total, 30) - 13, right=True), style))
+
+    used = max(0, estimate.total - estimate.free)
+    bars = fmt.bar(total, used, estimate.total, estimate.bytes_to_fetch)
+    words, style = verdict(estimate)
+    unknown = sum(1 for s in estimate.subdirs if not s.known)
+    notes = []
+    if unknown:
+        notes.append(f"{unknown} {'index' if unknown == 1 else 'indexes'} not read yet")
+    if estimate.unknown_sizes:
+        notes.append(f"{fmt.files(estimate.unknown_sizes)} of unknown size")
+    return [
+        figure("packages", fmt.count(estimate.records)),
+        figure("size wanted", fmt.size(estimate.bytes)),
+        figure("on disk", fmt.size(present)),
+        figure("to fetch", fmt.size(estimate.bytes_to_fetch), "strong"),
+        line((bars[0], "bar"), (bars[1], "new"), (bars[2], "empty")),
+        line((words, style)),
+        line((f"without {', '.join(notes)}" if notes else "", "warn")),
+    ]
+
+
+def estimate_brief(estimate: Estimate | None) -> Line:
+    """One line for narrow terminals."""
+    if estimate is None:
+        return line((f"estimate {DASH}", "dim"))
+    words, style = verdict(estimate)
+    return line(
+        f"{fmt.count(estimate.records)} pkgs {SEP} {fmt.size(estimate.bytes)} {SEP} fetch {fmt.size(estimate.bytes_to_fetch)} {SEP} ",
+        (words, style),
+    )
+
+
+class EstimatePanel(Facts):
+    """The panel; while a newer figure is computed the old one stays and the title says so."""
+
+    def __init__(self) -> None:
+        super().__init__(id="estimate", classes="pane")
+        self.border_title = "Estimate"
+        self._estimate: Estimate | None = None
+
+    def show(self, estimate: Estimate | None, *, waiting: bool) -> None:
+        """Show an estimate; `waiting` marks it as about to be replaced."""
+        title = f"Estimate {DOTS}" if waiting else "Estimate"
+        if self.border_title != title:
+            self.border_title = title
+        if estimate is not None:
+            self._estimate = estimate
+        self._paint_all(self.size.width)
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Bars fill the width."""
+        self._paint_all(event.size.width)
+
+    def _paint_all(self, total: int) -> None:
+        if total:
+            self.set_lines(estimate_lines(self._estimate, total))

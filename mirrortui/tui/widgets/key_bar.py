@@ -1,0 +1,67 @@
+"""The bottom line: at most eight keys that work now, made from the active bindings."""
+
+from textual import events
+from textual.screen import Screen
+from textual.widget import Widget
+
+from mirrortui.tui.bindings import ACTS
+from mirrortui.tui.widgets.lines import Facts, Span, line, width
+
+LIMIT = 8
+_LAST = ("app.help", "app.leave")
+_NAMES = {"escape": "esc", "question_mark": "?"}
+_RANK = {act.id: index for index, act in enumerate(ACTS)}
+
+
+class KeyBar(Facts):
+    """What the keys do here and now. While a text field has the focus, letters are text and are not offered."""
+
+    DEFAULT_CSS = """
+    KeyBar { height: 1; dock: bottom; background: $panel; }
+    """
+
+    def __init__(self) -> None:
+        super().__init__(id="keys")
+
+    def on_mount(self) -> None:
+        """Follow the screen's bindings."""
+        self.screen.bindings_updated_signal.subscribe(self, self._collect)
+        self.watch(self.screen, "focused", self._focus_changed, init=False)
+
+    def on_resize(self, _event: events.Resize) -> None:
+        """More room, more keys."""
+        self._collect(self.screen)
+
+    def _focus_changed(self, _focused: Widget | None) -> None:
+        self._collect(self.screen)
+
+    def _collect(self, screen: Screen[object]) -> None:
+        if not self.size.width or not screen.is_current:
+            return
+        typing = screen.focused
+        wanted: dict[str, tuple[str, str, str]] = {}
+        for key, active in screen.active_bindings.items():
+            binding = active.binding
+            if not (binding.show and active.enabled and binding.id) or binding.id in wanted:
+                continue
+            if typing is not None and len(key) == 1 and typing.check_consume_key(key, key):
+                continue
+            if typing is not None and key in ("space", "question_mark") and typing.check_consume_key(key, "?"):
+                continue
+            wanted[binding.id] = (_NAMES.get(key, key), binding.description, binding.action)
+        if typing is not None and typing.check_consume_key("a", "a"):
+            wanted = {"_esc": ("esc", "leave field", ""), "_tab": ("tab", "next", ""), **wanted}
+        ids = sorted(wanted, key=lambda i: _RANK.get(i, -1))
+        tail = [i for i in ids if i in _LAST]
+        ids = [i for i in ids if i not in _LAST][: LIMIT - len(tail)]
+        self.set_lines([self._fitted(wanted, ids, tail)])
+
+    def _fitted(self, wanted: dict[str, tuple[str, str, str]], ids: list[str], tail: list[str]) -> tuple[Span, ...]:
+        while True:
+            spans: list[Span] = [(" ", "")]
+            for each in (*ids, *tail):
+                key, label, action = wanted[each]
+                spans += [(key, "key", action), (f" {label}", "", action), ("  ", "")]
+            if width(tuple(spans)) - 1 <= self.size.width or not ids:
+                return line(*spans[:-1])
+            ids = ids[:-1]

@@ -1,0 +1,70 @@
+"""The run's log: bounded, appended in one go, and it stops following while somebody reads further up."""
+
+from collections.abc import Sequence
+
+from textual.geometry import Size
+
+from mirrortui.tui import format as fmt
+from mirrortui.tui.widgets.lines import Line, LineView, line
+from mirrortui.worker.snapshot import Event
+
+_STYLES = {"warning": "warn", "error": "bad"}
+_WORDS = {"warning": "warning: ", "error": "error: "}
+
+
+def event_line(event: Event) -> Line:
+    """`14:03:22 warning: text`."""
+    style = _STYLES.get(event.level, "")
+    return line((fmt.clock(event.time), "dim"), " ", (f"{_WORDS.get(event.level, '')}{event.text}", style))
+
+
+class LogPane(LineView):
+    """The newest line is at the bottom; `follow` is false while the view is scrolled up."""
+
+    limit = 1000
+
+    def __init__(self) -> None:
+        super().__init__(id="log", classes="pane", empty="nothing yet")
+        self.border_title = "Log"
+        self._last = 0
+        self._run_id = 0
+        self._below = 0
+
+    @property
+    def follow(self) -> bool:
+        """Whether the bottom is in view."""
+        return self.scroll_offset.y >= self.max_scroll_y
+
+    def show(self, run: int, events: Sequence[Event]) -> None:
+        """Append the events that are new; another run starts afresh."""
+        if run != self._run_id:
+            self._run_id, self._last = run, 0
+            self.lines = []
+            self.refresh()
+        fresh = [event for event in events if event.id > self._last]
+        if not fresh:
+            return
+        following = self.follow
+        self._last = fresh[-1].id
+        lines = [*self.lines, *map(event_line, fresh)]
+        surplus = max(0, len(lines) - self.limit)
+        self.lines = lines[surplus:]
+        self.virtual_size = Size(0, len(self.lines))
+        if following:
+            self.scroll_end(animate=False, immediate=True)
+            self.refresh(self.size.region)
+        else:
+            if surplus:
+                self.scroll_to(y=max(0, self.scroll_offset.y - surplus), animate=False, immediate=True)
+            self._tell(self._below + len(fresh))
+
+    def _tell(self, below: int) -> None:
+        if below != self._below:
+            self._below = below
+            self.border_title = f"Log ({fmt.count(below)} new below)" if below else "Log"
+
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        """At the bottom again: follow again."""
+        super().watch_scroll_y(old_value, new_value)
+        if self.follow:
+            self._tell(0)

@@ -1,0 +1,96 @@
+"""The tables of the sync screen: subdirs, transfers in flight, and what could not be had."""
+
+from collections.abc import Sequence
+
+from mirrortui.tui import format as fmt
+from mirrortui.tui.glyphs import DASH, DOTS
+from mirrortui.tui.widgets.line_table import Column, LineTable, Row
+from mirrortui.worker.snapshot import Failure, InFlight, SubdirProgress
+
+_STYLES = {"done": "good", "failed": "bad", "waiting": "dim"}
+
+
+def subdir_rows(subdirs: Sequence[SubdirProgress]) -> list[Row]:
+    """One row a subdir."""
+    rows = []
+    for s in subdirs:
+        failed = (f"{fmt.count(s.failed)} failed", "bad") if s.failed else ""
+        cells = (
+            f"{s.channel}/{s.subdir}",
+            (s.phase, _STYLES.get(s.phase, "")),
+            fmt.percent(s.bytes_done, s.bytes_total) if s.bytes_total or s.phase != "done" else "",
+            f"{fmt.count(s.files_done)}/{fmt.count(s.files_total)}" if s.files_total else DASH,
+            f"{fmt.size(s.bytes_done)} of {fmt.size(s.bytes_total)}" if s.bytes_total else DASH,
+            failed,
+        )
+        rows.append(Row(f"{s.channel}/{s.subdir}", cells))
+    return rows
+
+
+def flight_rows(flights: Sequence[InFlight]) -> list[Row]:
+    """One row a transfer; the slot is its place, so that rows never jump."""
+    rows = []
+    for f in flights:
+        again = (f"try {f.attempt}", "warn") if f.attempt > 1 else ""
+        cells = (
+            f.fn,
+            (f"{f.channel}/{f.subdir}", "dim"),
+            again,
+            (_small_bar(f.bytes_done, f.bytes_total), "bar"),
+            fmt.percent(f.bytes_done, f.bytes_total),
+            fmt.size(f.bytes_total) if f.bytes_total else DASH,
+            fmt.rate(f.rate) if f.rate else DASH,
+        )
+        rows.append(Row(str(f.slot), cells))
+    return rows
+
+
+def _small_bar(done: int, total: int) -> str:
+    return "".join(fmt.bar(10, done, total)) if total else DOTS
+
+
+def failure_rows(failures: Sequence[Failure]) -> list[Row]:
+    """One row a file."""
+    return [
+        Row(f"{f.channel}/{f.subdir}/{f.fn}", (f.fn, (f"{f.channel}/{f.subdir}", "dim"), (f.reason, "bad"), f.text))
+        for f in failures
+    ]
+
+
+def subdir_table() -> LineTable:
+    """Subdirs of the run."""
+    columns = (
+        Column("channel/subdir"),
+        Column("phase", 9),
+        Column("done", 5, right=True),
+        Column("files", 15, right=True, above=50),
+        Column("size", 18, right=True, above=76),
+        Column("", 9, above=66),
+    )
+    table = LineTable(columns, empty="nothing planned yet", id="subdirs", classes="pane")
+    table.border_title = "Subdirs"
+    return table
+
+
+def flight_table() -> LineTable:
+    """Transfers in flight."""
+    columns = (
+        Column("file"),
+        Column("subdir", 22, above=96),
+        Column("", 5, above=72),
+        Column("", 10, above=60),
+        Column("", 5, right=True),
+        Column("size", 7, right=True, above=50),
+        Column("rate", 9, right=True),
+    )
+    table = LineTable(columns, heading=False, cursor=False, empty="no transfers", id="flights", classes="pane")
+    table.border_title = "In flight"
+    return table
+
+
+def failure_table() -> LineTable:
+    """What could not be had."""
+    columns = (Column("file"), Column("subdir", 22, above=96), Column("why", 9), Column("", 0, above=60))
+    table = LineTable(columns, heading=False, empty="no failures", id="failures", classes="pane")
+    table.border_title = "Failed"
+    return table

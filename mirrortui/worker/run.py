@@ -1,0 +1,325 @@
+"""One run: catalog → selection → plan → transfer → publish → prune, with the journal beside it."""
+
+import asyncio
+import contextlib
+import signal
+import time
+from collections.abc import AsyncIterator, Iterable, Iterator
+
+import msgspec
+import numpy as np
+
+from mirrortui import naming, quantities
+from mirrortui.catalog.fetch import Progress as IndexProgress
+from mirrortui.catalog.index import Catalog
+from mirrortui.config import MirrorConfig
+from mirrortui.errors import MirrorError, NoSpace, UpstreamError
+from mirrortui.mirror import planning
+from mirrortui.mirror.inventory import Inventory
+from mirrortui.mirror.plan import Plan
+from mirrortui.mirror.planning import Work
+from mirrortui.mirror.presence import presence
+from mirrortui.mirror.store import Store
+from mirrortui.selection.select import select
+from mirrortui.transfer.client import open_client
+from mirrortui.transfer.engine import Engine, next_path
+from mirrortui.transfer.job import Job, Outcome
+from mirrortui.transfer.limits import RateLimit
+from mirrortui.worker.ending import Ending
+from mirrortui.worker.indexing import refresh_all
+from mirrortui.worker.journal import Journal
+from mirrortui.worker.progress import Count, Progress
+from mirrortui.worker.receipts import Receipts
+from mirrortui.worker.switching import Switching
+
+TICK = 0.1
+Pair = tuple[str, str]
+
+
+class Run:
+    """The state of one run; `execute` is the way through the house."""
+
+    def __init__(self, config: MirrorConfig, journal: Journal, *, confirm_prune: bool = False) -> None:
+        self.config, self.journal, self.confirm_prune = config, journal, confirm_prune
+        self.store = Store(config.root)
+        self.inventory = Inventory(config.state, write=True)
+        self.progress = Progress()
+        self.limit = RateLimit(quantities.rate(config.transfer.limit))
+        self.engine: Engine | None = None
+        self.receipts = Receipts(self.store, self.inventory)
+        self.failed: list[Outcome] = []
+        self.retry_asked = False
+        self.state = "running"
+
+    async def execute(self) -> Ending:
+        """Do the whole run; raises `MirrorError` for what ends it before its time."""
+        self.store.check_writable()
+        async with open_client(self.config) as client:
+            transfer = self.config.transfer
+            self.engine = Engine(client, connections=transfer.connections, retries=transfer.retries, limit=self.limit)
+            self._phase("catalog")
+            catalog = await refresh_all(client, self.config, self._index)
+            self._report_problems(catalog)
+            self._phase("plan")
+            todo, plan = await asyncio.to_thread(self._plan, catalog)
+            self._check_space(plan)
+            self._phase("transfer")
+            await self._transfer(todo)
+        self._phase("publish")
+        switching = Switching(self.config, self.store, self.inventory, self.journal)
+        await asyncio.to_thread(switching.publish, todo, self.receipts, self.confirm_prune)
+        self._phase("prune")
+        ending = await asyncio.to_thread(switching.prune, self.confirm_prune)
+        return ending.with_failures(len(self.failed), catalog.problems)
+
+    def close(self) -> None:
+        """Write what is still to be noted and close the inventory."""
+        with contextlib.suppress(MirrorError):
+            self.receipts.flush()
+        self.inventory.close()
+
+    # ------------------------------------------------------------------------------------------ catalog
+
+    def _phase(self, phase: str) -> None:
+        self.journal.set(phase=phase)
+        self.journal.tick()
+
+    def _index(self, progress: IndexProgress) -> None:
+        pair = (progress.channel, progress.subdir)
+        if progress.phase in ("fetch", "decode"):
+            self.journal.subdir(*pair, "index", size=(progress.bytes_done, progress.bytes_total))
+            return
+        self.journal.subdir(*pair, "failed" if progress.phase == "failed" else "waiting")
+        words = {
+            "ready": f"{progress.records} records",
+            "unchanged": f"unchanged, {progress.records} records",
+            "empty": "not upstream, taken as empty",
+        }
+        if progress.phase == "failed":
+            self.journal.event("error", f"{'/'.join(pair)}: {progress.text}")
+        else:
+            self.journal.event("info", f"{'/'.join(pair)}: index {words[progress.phase]}")
+
+    def _report_problems(self, catalog: Catalog) -> None:
+        if catalog.problems and not catalog.indexes:
+            first = next(iter(catalog.problems.values()))
+            raise UpstreamError(first)
+        for name in {pair[0] for pair in catalog.problems}:
+            self.journal.event(
+                "warning", f"{name} is left as it is in this run, since not all of its indexes could be read"
+            )
+
+    # --------------------------------------------------------------------------------------------- plan
+
+    def _plan(self, catalog: Catalog) -> tuple[Work, Plan]:
+        broken = {pair[0] for pair in catalog.problems}
+        usable = Catalog({pair: index for pair, index in catalog.indexes.items() if pair[0] not in broken})
+        selection = select(usable, self.config)
+        here = {pair: presence(index, self.store, self.inventory) for pair, index in usable.indexes.items()}
+        todo = planning.work(self.config, selection, here, time.time())
+        plan = planning.plan(self.config, todo, self.inventory, self.store.disk(), catalog.problems.values())
+        folder = self.config.state / "plans"
+        folder.mkdir(exist_ok=True)
+        (folder / f"{plan.id}.json").write_bytes(msgspec.json.format(msgspec.json.encode(plan.to_json())))
+        for warning in plan.warnings:
+            self.journal.event("warning", warning)
+        for pair, item in todo.items():
+            self.receipts.start(pair, item)
+            size, fetch = np.maximum(item.chosen.index.size, 0), item.add | item.replace | item.check
+            self.progress.subdirs[pair] = Count(files_total=int(fetch.sum()), bytes_total=int(size[fetch].sum()))
+        self.journal.set(plan=plan.id, dropped=plan.total("drop").files)
+        return todo, plan
+
+    def _check_space(self, plan: Plan) -> None:
+        if plan.needed > plan.free:
+            raise NoSpace(
+                f"{plan.needed / 1e9:.2f} GB are to be fetched, {plan.free / 1e9:.2f} GB are free",
+                where=str(self.config.root),
+                hint="Narrow the selection or make room; nothing was changed",
+            )
+
+    # ----------------------------------------------------------------------------------------- transfer
+
+    async def _transfer(self, todo: Work) -> None:
+        await asyncio.to_thread(self._prepare_folders, todo)
+        async with self._receipts_written():
+            await self._bring(self._jobs(todo))
+        await asyncio.to_thread(self.receipts.flush)
+        for outcome in self.failed:
+            job = outcome.job
+            self.journal.failure(job.channel, job.subdir, job.fn, outcome.reason, outcome.text)
+
+    async def _bring(self, jobs: Iterable[Job]) -> None:
+        assert self.engine is not None
+        await self.engine.run(jobs, self._done)
+        while self.failed and self.retry_asked:
+            self.retry_asked = False
+            again, self.failed = self.failed, []
+            for outcome in again:
+                self.progress.subdirs[outcome.job.channel, outcome.job.subdir].failed -= 1
+            await self.engine.run((outcome.job for outcome in again), self._done)
+
+    @contextlib.asynccontextmanager
+    async def _receipts_written(self) -> AsyncIterator[None]:
+        """Write receipts beside the transfers, in a thread: a slow disk must not stop the reading of sockets."""
+
+        async def write() -> None:
+            while True:
+                await asyncio.sleep(0.5)
+                if self.receipts.due:
+                    await asyncio.to_thread(self.receipts.flush)
+
+        writer = asyncio.create_task(write())
+        try:
+            yield
+        finally:
+            writer.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await writer
+
+    def _prepare_folders(self, todo: Work) -> None:
+        for pair, item in todo.items():
+            if item.chosen.mask.any():
+                self.store.prepare(*pair)
+
+    def _jobs(self, todo: Work) -> Iterator[Job]:
+        """The largest files first, so that no large one is left alone at the end."""
+        order: list[tuple[int, Pair, int]] = []
+        for pair, item in todo.items():
+            rows = np.flatnonzero(item.add | item.replace | item.check)
+            order += zip(item.chosen.index.size[rows].tolist(), [pair] * len(rows), rows.tolist(), strict=True)
+        order.sort(key=lambda entry: -entry[0])
+        channels = {channel.name: channel.upstreams for channel in self.config.channels}
+        for size, pair, row in order:
+            item = todo[pair]
+            fn, replace = item.chosen.index.fn(row), bool(item.replace[row])
+            part, final = self.store.part(*pair, fn), self.store.package(*pair, fn)
+            yield Job(
+                *pair,
+                row,
+                fn,
+                tuple(naming.join_url(base, pair[1], fn) for base in channels[pair[0]]),
+                size,
+                item.chosen.index.digest(row),
+                part,
+                next_path(part) if replace else final,
+                check=bool(item.check[row]) or replace,
+                replace=replace,
+            )
+
+    def _done(self, outcome: Outcome) -> None:
+        job = outcome.job
+        count = self.progress.subdirs[job.channel, job.subdir]
+        if outcome.status == "failed":
+            count.failed += 1
+            self.failed.append(outcome)
+            self.journal.event("error", outcome.text)
+            return
+        count.files_done += 1
+        count.bytes_done += max(job.size, 0)
+        if outcome.status == "adopted":
+            self.progress.adopted += 1
+        elif job.replace:
+            self.progress.replaced += 1
+        else:
+            self.progress.added += 1
+        self.receipts.add(outcome)
+
+    # ------------------------------------------------------------------------------- the journal's ticks
+
+    def tick(self) -> None:
+        """Write progress, transfers in flight and totals to the journal."""
+        engine, progress = self.engine, self.progress
+        flights = sorted(engine.flights.items()) if engine else []
+        now = time.monotonic()
+        in_flight = sum(flight.done for _, flight in flights)
+        progress.sample(engine.received if engine else 0)
+        for pair, count in progress.subdirs.items():
+            left = count.files_total - count.files_done - count.failed
+            self.journal.subdir(
+                *pair,
+                "transfer" if left else "done",
+                (count.files_done, count.files_total),
+                (
+                    count.bytes_done + sum(f.done for _, f in flights if (f.job.channel, f.job.subdir) == pair),
+                    count.bytes_total,
+                ),
+                count.failed,
+            )
+        self.journal.flights(
+            (
+                slot,
+                f.job.channel,
+                f.job.subdir,
+                f.job.fn,
+                f.done,
+                max(f.job.size, 0),
+                f.done / max(now - f.started, 0.1),
+                f.attempt,
+            )
+            for slot, f in flights
+        )
+        if engine:
+            self.journal.set(
+                files_done=progress.total("files_done"),
+                files_total=progress.total("files_total"),
+                bytes_done=progress.total("bytes_done") + in_flight,
+                bytes_total=progress.total("bytes_total"),
+                bytes_fetched=engine.received,
+                added=progress.added,
+                replaced=progress.replaced,
+                rate=progress.rate,
+                eta=progress.eta(in_flight),
+                speed_limit=self.limit.rate,
+            )
+        self.journal.tick()
+
+    def obey(self, commands: Iterable[tuple[str, str]]) -> bool:
+        """Carry out commands of viewers; returns True where one asks to stop."""
+        for verb, argument in commands:
+            self.journal.event("info", f"asked to {verb} {argument}".rstrip())
+            if verb == "stop":
+                self.state = "stopping"
+                self.journal.set(state="stopping")
+                return True
+            if verb in ("pause", "resume") and self.engine:
+                (self.engine.pause if verb == "pause" else self.engine.resume)()
+                self.state = "paused" if verb == "pause" else "running"
+                self.journal.set(state=self.state)
+            elif verb == "limit" and argument.isdigit():
+                self.limit.set(int(argument))
+            elif verb == "retry":
+                self.retry_asked = True
+        return False
+
+
+async def conduct(run: Run) -> Ending:
+    """Execute a run under its ticker; stops for a command or a signal. Raises `MirrorError`."""
+    loop = asyncio.get_running_loop()
+    work = loop.create_task(run.execute())
+    stopped = False
+
+    def stop(why: str) -> None:
+        nonlocal stopped
+        if not stopped:
+            stopped = True
+            run.journal.event("warning", why)
+            run.journal.set(state="stopping")
+            work.cancel()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop, f"stopping, as signal {number.name} asks")
+    ticks = 0
+    while not work.done():
+        await asyncio.wait((work,), timeout=TICK)
+        ticks += 1
+        if not stopped:
+            run.tick()
+        if ticks % 2 == 0 and run.obey(run.journal.commands()):
+            stop("stopping, as asked; what was received is kept")
+    if run.engine is not None and run.progress.subdirs:
+        run.tick()
+    try:
+        return work.result()
+    except asyncio.CancelledError:
+        return Ending("stopped", "stopped; start again to go on where it was")

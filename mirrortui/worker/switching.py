@@ -1,0 +1,153 @@
+"""The last part of a run: make what is verified visible, channel by channel, then delete what is due."""
+
+import time
+from pathlib import Path
+
+import numpy as np
+
+from mirrortui.catalog.index import Mask
+from mirrortui.config import Channel, MirrorConfig
+from mirrortui.errors import PruneRefused
+from mirrortui.mirror import planning, prune, publish
+from mirrortui.mirror.inventory import Inventory
+from mirrortui.mirror.planning import Work
+from mirrortui.mirror.store import Store, reporting
+from mirrortui.transfer.engine import next_path
+from mirrortui.worker.ending import Ending
+from mirrortui.worker.journal import Journal
+from mirrortui.worker.receipts import Receipts
+
+Pair = tuple[str, str]
+
+
+class Switching:
+    """Publish and prune for one run."""
+
+    def __init__(self, config: MirrorConfig, store: Store, inventory: Inventory, journal: Journal) -> None:
+        self.config, self.store, self.inventory, self.journal = config, store, inventory, journal
+        self.changed = False
+        self.done: list[Pair] = []
+        self.held: list[str] = []
+
+    # ------------------------------------------------------------------------------------------ publish
+
+    def publish(self, todo: Work, receipts: Receipts, confirmed: bool) -> None:
+        """Switch every channel of which all indexes are at hand, then withdraw what the config no longer names.
+
+        A channel whose upstream index has shrunk by more than `max_share` is left as it is, unless confirmed.
+        """
+        for channel in self.config.channels:
+            mine = {pair[1]: item for pair, item in todo.items() if pair[0] == channel.name}
+            if set(mine) != set(channel.subdirs):
+                continue
+            shrunken = [text for subdir, item in mine.items() if (text := self._shrunken(channel.name, subdir, item))]
+            if shrunken and not confirmed:
+                self.held += shrunken
+                self.journal.event("warning", f"{channel.name} is left as it is: {'; '.join(shrunken)}")
+            else:
+                self._channel(channel, todo, receipts)
+        for pair in planning.gone(self.config, self.inventory):
+            self._withdraw(pair)
+
+    def _shrunken(self, channel: str, subdir: str, item: planning.SubdirWork) -> str:
+        last, rows = self.inventory.published(channel, subdir), item.chosen.index.rows
+        if last is None or item.chosen.index.folder is None or rows >= last.upstream * (1 - self.config.prune.max_share):
+            return ""
+        return f"the upstream index of {channel}/{subdir} has shrunk from {last.upstream} to {rows} records"
+
+    def _channel(self, channel: Channel, todo: Work, receipts: Receipts) -> None:
+        self._switch(channel, todo, receipts.verified)
+        replacing = {pair: new for pair, new in receipts.replacing.items() if pair[0] == channel.name and new}
+        if replacing:
+            # The records of replaced files are out of the metadata now: only now may the files change.
+            for pair, entries in replacing.items():
+                for fn in entries:
+                    with reporting(path := self.store.package(*pair, fn)):
+                        next_path(self.store.part(*pair, fn)).replace(path)
+                self.inventory.put(*pair, entries.values())
+                index = todo[pair].chosen.index
+                rows = np.flatnonzero(todo[pair].replace)
+                receipts.verified[pair][[row for row in rows.tolist() if index.fn(row) in entries]] = True
+            self._switch(channel, todo, receipts.verified)
+        now = time.time()
+        for subdir in channel.subdirs:
+            pair = (channel.name, subdir)
+            self.inventory.mark_dropped(*pair, [entry.fn for entry in todo[pair].leaving], now)
+            self._welcome_back(pair, todo)
+            self.done.append(pair)
+
+    def _welcome_back(self, pair: Pair, todo: Work) -> None:
+        """A file that is wanted again is no longer on its way out."""
+        item = todo[pair]
+        dropped = {fn for fn, entry in item.presence.entries.items() if entry.dropped is not None}
+        if dropped:
+            wanted = dropped.intersection(item.chosen.index.fns(item.chosen.mask))
+            self.inventory.mark_dropped(*pair, wanted, None)
+
+    def _switch(self, channel: Channel, todo: Work, verified: dict[Pair, Mask]) -> None:
+        items = []
+        for subdir in channel.subdirs:
+            item = todo[channel.name, subdir]
+            index = item.chosen.index
+            if index.folder is not None:
+                items.append(publish.Item(subdir, index, item.chosen.mask & verified[channel.name, subdir]))
+            elif not self._vanished(channel.name, subdir) and subdir == "noarch":
+                items.append(publish.Item(subdir, None, np.zeros(0, bool)))
+        if "noarch" not in channel.subdirs:
+            items.append(publish.Item("noarch", None, np.zeros(0, bool)))
+        switched = publish.publish(self.store, self.inventory, channel.name, items, self.config.publish)
+        if switched.written or switched.removed:
+            self.changed = True
+            self.journal.event("info", f"{channel.name}: published {switched.records} records")
+
+    def _vanished(self, channel: str, subdir: str) -> bool:
+        """A subdir that was there and is gone upstream stays published as it was: an index that vanishes deletes nothing."""
+        last = self.inventory.published(channel, subdir)
+        if last is None or last.records == 0:
+            return False
+        self.journal.event("warning", f"{channel}/{subdir} is gone upstream; what was mirrored of it stays published")
+        return True
+
+    def _withdraw(self, pair: Pair) -> None:
+        channel, subdir = pair
+        entries = self.inventory.entries(*pair).values()
+        kept_as_empty = subdir == "noarch" and any(c.name == channel for c in self.config.channels)
+        if not kept_as_empty and self.inventory.published(*pair) is not None:
+            publish.withdraw(self.store, self.inventory, channel, subdir)
+            self.journal.event("info", f"{channel}/{subdir}: withdrawn, since mirror.toml no longer names it")
+            self.changed = True
+        self.inventory.mark_dropped(*pair, [e.fn for e in entries if e.dropped is None], time.time())
+        self.done.append(pair)
+
+    # -------------------------------------------------------------------------------------------- prune
+
+    def prune(self, confirmed: bool) -> Ending:
+        """Delete what is due in the subdirs that were published in this run, and left-over part files."""
+        for pair in self.done:
+            for part in self._leftovers(pair):
+                part.unlink(missing_ok=True)
+        if self.held:
+            hint = "if that is meant, run it with --confirm-prune"
+            return Ending("partial", f"{'; '.join(self.held)}: not published, {hint}", PruneRefused.exit_code)
+        if not self.config.prune.enabled:
+            return Ending("done")
+        due = prune.due(self.config, self.inventory, self.done, time.time())
+        try:
+            if not confirmed:
+                prune.check_share(self.config, self.inventory, due)
+        except PruneRefused as error:
+            self.journal.event("warning", str(error))
+            return Ending("partial", f"nothing was deleted: {error}", PruneRefused.exit_code)
+        pruned = prune.prune(self.store, self.inventory, due)
+        if pruned.files:
+            self.journal.event("info", f"pruned {pruned.files} files, {pruned.bytes / 1e6:.1f} MB")
+        return Ending("done", pruned=pruned.files)
+
+    def _leftovers(self, pair: Pair) -> list[Path]:
+        """Parts that nothing will resume: of files that are complete, or that no index names any more."""
+        wanted: set[str] = set()
+        for part in self.store.parts(*pair):
+            fn = part.name[1:].removesuffix(".part")
+            if not self.store.package(*pair, fn).exists():
+                wanted.add(part.name)
+        return [part for part in self.store.parts(*pair) if part.name not in wanted]

@@ -1,0 +1,297 @@
+"""Rooms without network, worker or clock, for Pilot tests and pictures."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from mirrortui import config as toml
+from mirrortui.config import Channel, Mirror, MirrorConfig, Selection, Transfer
+from mirrortui.errors import ConfigError, UsageError
+from mirrortui.mirror.plan import Plan, PlannedFile, SubdirPlan, Totals
+from mirrortui.selection.estimate import Estimate, SubdirEstimate
+
+from mirrortui.tui.rooms import ClientPreview, ClientReceipt, Pair, Picture, Profile, Reading
+from mirrortui.worker.snapshot import ACTIVE, Event, Failure, InFlight, RunStatus, Snapshot, SubdirProgress
+
+NOW = 1_750_000_000.0
+GB, TB = 10**9, 10**12
+
+SIZES = {
+    ("conda-forge", "noarch"): (412_345, 296 * GB),
+    ("conda-forge", "linux-64"): (912_345, 1_213 * GB),
+    ("conda-forge", "linux-aarch64"): (402_111, 512 * GB),
+    ("conda-forge", "osx-64"): (512_345, 620 * GB),
+    ("conda-forge", "osx-arm64"): (390_245, 431 * GB),
+    ("conda-forge", "win-64"): (433_200, 702 * GB),
+    ("bioconda", "noarch"): (131_004, 61 * GB),
+    ("bioconda", "linux-64"): (152_600, 148 * GB),
+    ("pkgs/main", "noarch"): (4_120, 2 * GB),
+    ("pkgs/main", "linux-64"): (21_377, 88 * GB),
+}
+
+
+def sample_config(root: str = "/srv/conda", state: str = "/var/lib/mirrortui/lab") -> MirrorConfig:
+    return MirrorConfig(
+        mirror=Mirror(name="lab", root=root, url="http://mirror.lab", state=state),
+        channels=(
+            Channel(
+                name="conda-forge",
+                upstreams=("https://conda.anaconda.org/conda-forge",),
+                subdirs=("noarch", "linux-64"),
+            ),
+            Channel(name="bioconda", upstreams=("https://conda.anaconda.org/bioconda",), subdirs=("noarch", "linux-64")),
+        ),
+        selection=Selection(exclude=("*-nightly", "numpy <1.20"), exclude_licenses=("AGPL",)),
+        transfer=Transfer(limit="50 MB/s"),
+    )
+
+
+class FakeJournal:
+    def __init__(self, rooms: "FakeRooms") -> None:
+        self.rooms = rooms
+        self.seen: Snapshot | None = None
+
+    def poll(self) -> Snapshot | None:
+        if isinstance(self.rooms.snapshot, Exception):
+            raise self.rooms.snapshot
+        if self.rooms.snapshot is self.seen:
+            return None
+        self.seen = self.rooms.snapshot
+        return self.seen
+
+    def heartbeat_age(self) -> float | None:
+        return self.rooms.heartbeat
+
+    def close(self) -> None:
+        self.seen = None
+
+
+class FakeRooms:
+    """Answers at once from the tables above; what it was asked to do is in `done`."""
+
+    def __init__(self, config: MirrorConfig | None = None) -> None:
+        self.config = config
+        self.snapshot: Snapshot | Exception = Snapshot("idle")
+        self.heartbeat: float | None = 0.5
+        self.done: list[tuple[object, ...]] = []
+        self.free, self.total = 2_400 * GB, 8 * TB
+        self.unread: set[Pair] = set()
+        self.broken_reads: dict[Pair, str] = {}
+        self.hold_reads: asyncio.Event | None = None
+        self.warnings: tuple[str, ...] = ()
+        self.errors: dict[str, str] = {}
+        self.present = "channels:\n  - defaults\n"
+        self.client_warnings: tuple[str, ...] = ()
+        self.fail_plan: Exception | None = None
+        self.home = Path("/home/op")
+
+    def clock(self) -> float:
+        return NOW
+
+    def load(self, path: Path) -> MirrorConfig:
+        return toml.load(path)
+
+    def save(self, config: MirrorConfig, path: Path) -> None:
+        self.done.append(("save", path))
+        self.config = config
+
+    def text(self, config: MirrorConfig) -> str:
+        return toml.dumps(config)
+
+    def fresh(self) -> MirrorConfig:
+        mirror = Mirror(name="lab", root="/srv/conda", url="http://host:8080", state="/var/lib/mirrortui/lab")
+        return MirrorConfig(mirror=mirror)
+
+    def search_path(self) -> list[Path]:
+        return [self.home / ".config/mirrortui/mirror.toml", Path("mirror.toml"), Path("/etc/mirrortui/mirror.toml")]
+
+    def check(self, config: MirrorConfig) -> dict[str, str]:
+        found = dict(self.errors)
+        for spec in config.selection.include:
+            if ">=>" in spec:
+                found["selection.include"] = f"“{spec}” is no MatchSpec: unable to parse version >=>"
+        return found
+
+    def disk(self, root: Path) -> tuple[int, int]:
+        return self.free, self.total
+
+    def _figure(self, pair: Pair, config: MirrorConfig) -> SubdirEstimate:
+        if pair in self.unread or pair not in SIZES:
+            return SubdirEstimate(*pair, known=False)
+        records, size = SIZES[pair]
+        share = 0.4 ** len(config.selection.include) * 0.95 ** len(config.selection.exclude)
+        wanted, present = int(size * share), int(size * share * 0.6)
+        return SubdirEstimate(
+            *pair,
+            records=int(records * share),
+            bytes=wanted,
+            bytes_present=present,
+            bytes_to_fetch=wanted - present,
+            upstream_records=records,
+            upstream_bytes=size,
+        )
+
+    def picture(self, config: MirrorConfig, others: Sequence[Pair]) -> Picture:
+        ticked = tuple(self._figure((c.name, s), config) for c in config.channels for s in c.subdirs)
+        return Picture(Estimate(ticked, self.free, self.total), {p: self._figure(p, config) for p in others})
+
+    def plan(self, config: MirrorConfig) -> Plan:
+        if self.fail_plan is not None:
+            raise self.fail_plan
+        subdirs = []
+        for f in self.picture(config, ()).estimate.subdirs:
+            subdirs.append(
+                SubdirPlan(
+                    f.channel,
+                    f.subdir,
+                    add=Totals(int(f.records * 0.4), f.bytes_to_fetch),
+                    replace=Totals(12, 120_000_000) if f.subdir == "noarch" else Totals(),
+                    keep=Totals(int(f.records * 0.6), f.bytes_present),
+                    drop=Totals(34, 1_200_000_000) if f.subdir == "linux-64" else Totals(),
+                    prune_due=Totals(120, 8_100_000_000) if f.channel == "conda-forge" else Totals(),
+                )
+            )
+        needed = sum(s.add.bytes + s.replace.bytes for s in subdirs)
+        largest = tuple(
+            PlannedFile("conda-forge", "linux-64", f"{name}-2.9.1-cuda129_mkl_py312_h{i}b0c_30{i}.conda", 1_910_000_000 - i * 10**8)
+            for i, name in enumerate(("pytorch-gpu", "tensorflow-base", "cuda-nvcc-impl", "libtorch", "jaxlib", "mkl-static"))
+        )
+        return Plan(
+            id="6f1c", created=NOW, subdirs=tuple(subdirs), free=self.free, needed=needed, eta=needed / 50e6,
+            largest=largest, warnings=self.warnings,
+        )  # fmt: skip
+
+    async def refresh(self, config: MirrorConfig, wanted: Sequence[Pair]) -> AsyncIterator[Reading]:
+        self.done.append(("refresh", tuple(wanted)))
+        for pair in wanted:
+            yield Reading(*pair, "fetch", bytes_done=12_300_000, bytes_total=46_000_000)
+        if self.hold_reads is not None:
+            await self.hold_reads.wait()
+        for pair in wanted:
+            if pair in self.broken_reads:
+                yield Reading(*pair, "failed", text=self.broken_reads[pair])
+            else:
+                self.unread.discard(pair)
+                yield Reading(*pair, "ready", records=SIZES.get(pair, (0, 0))[0])
+
+    async def discover(self, config: MirrorConfig, channel: str) -> tuple[str, ...]:
+        return ("noarch", "linux-64", "osx-64", "win-64")
+
+    def journal(self, state: Path) -> FakeJournal:
+        return FakeJournal(self)
+
+    def start(self, path: Path, *, allow_prune: bool) -> int:
+        self.done.append(("start", path, allow_prune))
+        self.snapshot = running()
+        return 4711
+
+    def send(self, state: Path, verb: str, argument: str) -> None:
+        if isinstance(self.snapshot, Snapshot) and self.snapshot.state not in ACTIVE:
+            raise UsageError("no run is at work")
+        self.done.append((verb, argument))
+
+    def survival(self) -> str:
+        return "The worker outlives this login."
+
+    def profiles(self) -> tuple[Profile, ...]:
+        return (
+            Profile("user", "this account", self.home / ".condarc"),
+            Profile("system", "everyone on this host", Path("/etc/conda/.condarc")),
+            Profile("system-locked", "everyone, locked", Path("/etc/conda/.condarc")),
+        )
+
+    def client_preview(self, config: MirrorConfig, profile: str, url: str, target: Path) -> ClientPreview:
+        if " " in url:
+            raise ConfigError("“mirror .lab” is no URL")
+        lock = "  #!final" if profile == "system-locked" else ""
+        after = (
+            f"# made by mirrortui for {config.mirror.name}\n"
+            f"channel_alias: {url}{lock}\n"
+            f"default_channels: []{lock}\n"
+            "channels:\n  - conda-forge\n  - bioconda\n"
+            "channel_priority: strict\n"
+            f"custom_channels:\n  conda-forge: {url}\n  bioconda: {url}\n"
+        )
+        mode = 0o644 if profile != "user" else 0o600
+        return ClientPreview(target, self.present, after, after != self.present, mode, self.client_warnings)
+
+    def client_write(self, preview: ClientPreview) -> ClientReceipt:
+        self.done.append(("write", preview.path))
+        self.before, self.present = self.present, preview.after
+        return ClientReceipt(preview.path, Path(f"{preview.path}.2025-06-15"))
+
+    def client_undo(self, receipt: ClientReceipt) -> None:
+        self.done.append(("undo", receipt.path))
+        self.present = self.before
+
+
+# ------------------------------------------------------------------------------------- states of a run
+
+FLIGHTS = (
+    InFlight(0, "conda-forge", "linux-64", "pytorch-gpu-2.9.1-cuda129_mkl_py312_h0b0c_300.conda", 812_000_000, 1_910_000_000, 3_100_000, 1),
+    InFlight(1, "conda-forge", "linux-64", "libarrow-21.0.0-h1b2c_8_cpu.conda", 4_400_000, 6_500_000, 1_210_000, 1),
+    InFlight(2, "conda-forge", "linux-64", "scipy-1.16.3-py313h11c21cd_1.conda", 11_000_000, 16_900_000, 2_050_000, 1),
+    InFlight(3, "conda-forge", "noarch", "botocore-1.40.1-pyhd8ed1ab_0.conda", 1_200_000, 8_300_000, 940_000, 2),
+    InFlight(4, "bioconda", "linux-64", "samtools-1.22-h96c455f_0.tar.bz2", 210_000, 512_000, 300_000, 1),
+    InFlight(5, "bioconda", "linux-64", "gatk4-4.6.2.0-py310hdfd78af_1.tar.bz2", 120_000_000, 296_000_000, 3_900_000, 1),
+    InFlight(6, "bioconda", "noarch", "multiqc-1.31-pyhdfd78af_0.tar.bz2", 0, 0, 0, 1),
+    InFlight(7, "conda-forge", "linux-64", "qt6-main-6.9.3-h5c1c036_1.conda", 31_000_000, 54_000_000, 800_000, 1),
+)  # fmt: skip
+SUBDIRS = (
+    SubdirProgress("conda-forge", "noarch", "done", 12_034, 12_034, 8_100_000_000, 8_100_000_000, 0),
+    SubdirProgress("conda-forge", "linux-64", "transfer", 20_112, 61_000, 31_000_000_000, 88_000_000_000, 0),
+    SubdirProgress("bioconda", "noarch", "transfer", 410, 902, 212_000_000, 609_000_000, 0),
+    SubdirProgress("bioconda", "linux-64", "waiting", 0, 4_400, 0, 6_100_000_000, 0),
+)
+EVENTS = tuple(
+    Event(i, NOW - 300 + i * 20, level, text)
+    for i, (level, text) in enumerate(
+        (
+            ("info", "run 12 started: plan 6f1c, 78,336 files, 102.8 GB"),
+            ("info", "conda-forge/noarch: index read, 412,345 records"),
+            ("info", "conda-forge/linux-64: index read, 912,345 records"),
+            ("info", "bioconda: two indexes unchanged since yesterday"),
+            ("warning", "conda.anaconda.org answered 503, waiting 4 s"),
+            ("info", "conda-forge/noarch: 12,034 files are in"),
+        ),
+        start=1,
+    )
+)
+RUN = RunStatus(
+    id=12, state="running", phase="transfer", started=NOW - 2_840, ended=None, pid=4711, plan="6f1c", files_done=32_556,
+    files_total=78_336, bytes_done=39_312_000_000, bytes_total=102_809_000_000, added=32_544, replaced=12, dropped=34,
+    pruned=0, bytes_fetched=39_312_000_000, rate=12_300_000.0, eta=5_162.0, limit=50_000_000, message="",
+)  # fmt: skip
+FAILURES = (
+    Failure("conda-forge", "linux-64", "ruff-0.14.1-h52c1c4f_0.conda", "hash", "sha256 differs from the index on three tries"),
+    Failure("conda-forge", "linux-64", "uv-0.9.2-h30787bc_0.conda", "missing", "404 from both upstreams"),
+    Failure("bioconda", "noarch", "snakemake-9.13.4-hdfd78af_0.conda", "size", "2.1 MB came, 2.4 MB were promised"),
+)
+
+
+def running() -> Snapshot:
+    return Snapshot("running", RUN, 0.4, SUBDIRS, FLIGHTS, EVENTS)
+
+
+def paused() -> Snapshot:
+    return replace(running(), state="paused", run=replace(RUN, state="paused", rate=0.0, eta=None), in_flight=())
+
+
+def ended(state: str, **changes: object) -> Snapshot:
+    subdirs = tuple(replace(s, phase="done", files_done=s.files_total, bytes_done=s.bytes_total) for s in SUBDIRS)
+    run = replace(
+        RUN, state=state, phase="", ended=NOW - 60, files_done=RUN.files_total, bytes_done=RUN.bytes_total, rate=0.0, eta=None
+    )
+    return replace(Snapshot(state, run, 60.0, subdirs, (), EVENTS), **changes)  # type: ignore[arg-type]
+
+
+def partial() -> Snapshot:
+    subdirs = tuple(replace(s, failed=2) if (s.channel, s.subdir) == ("conda-forge", "linux-64") else s for s in ended("x").subdirs)
+    return ended("partial", failures=FAILURES, failed_count=3, subdirs=subdirs)
+
+
+def crashed() -> Snapshot:
+    return replace(running(), state="crashed", in_flight=(), heartbeat_age=840.0)
+
+
