@@ -19,7 +19,8 @@ class Item:
     """One top-level key: the half-open range of whole lines it takes, and what its value is made of.
 
     `key_end` and `value_end` are offsets into the text; `leaves` are (item or key, start, end) of a block list
-    or map with one item a line, and None where the value has another form.
+    or map with one item a line, and None where the value has another form. `wrapped` is a text of several
+    lines, in which a “#” is no comment.
     """
 
     key: str
@@ -29,6 +30,7 @@ class Item:
     key_end: int
     value_end: int
     leaves: tuple[tuple[str, int, int], ...] | None
+    wrapped: bool
     print: tuple[tuple[object, ...], ...]
     anchors: frozenset[str]
     aliases: frozenset[str]
@@ -187,7 +189,7 @@ def _items(events: list[Any], root: int, text: str) -> Iterator[Item]:
     ]
     for (first, middle, end), start, bound in zip(spans, bounds, bounds[1:], strict=False):
         key, value = events[first], events[middle:end]
-        leaf = max((e.end_mark.index for e in value if _has_text(e)), default=key.end_mark.index)
+        leaf = max(key.end_mark.index, *(_written_end(event, text) for event in value))
         yield Item(
             key=key.value if type(key).__name__ == "ScalarEvent" else "",
             line=key.start_mark.line + 1,
@@ -195,7 +197,8 @@ def _items(events: list[Any], root: int, text: str) -> Iterator[Item]:
             end=_content_end(text, start, bound, leaf),
             key_end=key.end_mark.index,
             value_end=leaf,
-            leaves=_leaves(value),
+            leaves=_leaves(value, text),
+            wrapped=len(value) == 1 and value[0].start_mark.line != value[0].end_mark.line,
             print=tuple(_print(e) for e in events[first:end]),
             anchors=frozenset(
                 e.anchor for e in value if getattr(e, "anchor", None) and type(e).__name__ != "AliasEvent"
@@ -217,12 +220,13 @@ def _after(events: list[Any], at: int) -> int:
             return at
 
 
-def _has_text(event: Any) -> bool:
-    """Whether the event's end is the end of something written; block ends and block scalars lie further down."""
+def _written_end(event: Any, text: str) -> int:
+    """Where the written form of an event ends; 0 for those without one, such as the end of a block list."""
     name = type(event).__name__
-    if name == "ScalarEvent":
-        return event.style not in ("|", ">") and event.end_mark.index > event.start_mark.index
-    return name == "AliasEvent" or (name.endswith("EndEvent") and event.end_mark.index > event.start_mark.index)
+    start, end = event.start_mark.index, event.end_mark.index
+    if name == "ScalarEvent" and event.style in ("|", ">"):
+        return len(text[:end].rstrip())
+    return int(end) if end > start and (name in ("ScalarEvent", "AliasEvent") or name.endswith("EndEvent")) else 0
 
 
 def _content_end(text: str, start: int, bound: int, leaf: int) -> int:
@@ -234,7 +238,7 @@ def _content_end(text: str, start: int, bound: int, leaf: int) -> int:
     return min(end, max(bound, least))
 
 
-def _leaves(value: list[Any]) -> tuple[tuple[str, int, int], ...] | None:
+def _leaves(value: list[Any], text: str) -> tuple[tuple[str, int, int], ...] | None:
     """The items of a block list or map that take one line each; None for every other form."""
     name = type(value[0]).__name__
     if name not in ("SequenceStartEvent", "MappingStartEvent") or value[0].flow_style:
@@ -246,7 +250,11 @@ def _leaves(value: list[Any]) -> tuple[tuple[str, int, int], ...] | None:
         if name == "MappingStartEvent":
             at = _after(value, at)
         last = value[at - 1]
-        if type(first).__name__ != "ScalarEvent" or not _has_text(last) or first.start_mark.line != last.end_mark.line:
+        if (
+            type(first).__name__ != "ScalarEvent"
+            or not _written_end(last, text)
+            or first.start_mark.line != last.end_mark.line
+        ):
             return None
         leaves.append((first.value, first.start_mark.index, last.end_mark.index))
     return tuple(leaves)

@@ -52,6 +52,8 @@ def splice(old: RcText, entries: list[Entry], *, in_place: bool) -> str:
 
 def _only_comments(old: RcText, item: Item) -> str:
     """What stays of a key that goes: comments of its own, no flags."""
+    if item.wrapped:
+        return ""
     comments = [c for c in _beside(old.text, item) if c.strip("!#") not in FLAGS]
     rows = [line for _, line in rctext.lines(old.text, item.key_end, item.end) if line.lstrip().startswith("#")]
     return "".join(f"{old.indent}{comment}{old.newline}" for comment in comments) + "".join(rows)
@@ -81,6 +83,8 @@ def _replaced(old: RcText, item: Item, entry: Entry) -> str:
 
 def _beside(text: str, item: Item) -> list[str]:
     """Comments on the line of the key and on the last line of a value that is not a plain list or map."""
+    if item.wrapped:
+        return []
     places = [item.key_end, item.value_end]
     if item.leaves is not None:
         places = [item.key_end]
@@ -115,7 +119,7 @@ def _old_rows(old: RcText, item: Item) -> tuple[dict[str, _Row], str]:
             value = values.get(name) if isinstance(values, dict) else name
             rows[name] = _Row(above, line, rctext.comment_at(old.text, end), value)
             above = ""
-        elif line.lstrip().startswith("#"):
+        elif line.lstrip().startswith("#") and not item.wrapped:
             above += line
     return rows, above
 

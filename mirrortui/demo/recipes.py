@@ -89,12 +89,14 @@ BIOCONDA = (
 
 MAIN = (
     Recipe("chalk-certs", ("2025.7.2", "2026.1.5"), _NONE, "certificates", (), NOARCH, formats=_BOTH),
-    Recipe("flint-core", ("8.1.0", "8.2.1"), _MAIN_BSD, "a core library", ("chalk-certs",), LINUX, 1, False, _BOTH),
-    Recipe("marble-math", ("1.25.0", "1.26.4"), _MAIN_BSD, "arrays", ("flint-core >=8,<9",), LINUX, 2, False, _BOTH),
-    Recipe("ochre-readline", ("8.2",), ("GPL-3.0-only", "GPL3"), "line editing", (), LINUX, 1, False, _BOTH),
-    Recipe("pebble", ("3.2.0",), _MIT, "a shell", ("ochre-readline", "flint-core"), LINUX, 1, True, _BOTH),
-    Recipe("teal-http", ("2.31.0", "2.32.3"), _MAIN_APACHE, "requests", ("chalk-certs",), LINUX, 1, False, _BOTH),
-    Recipe("umber-plot", ("0.13.2",), _MAIN_APACHE, "plots", ("marble-math >=1.25",), NOARCH, 1, False, _BOTH),
+    Recipe("flint-core", ("8.1.0", "8.2.1"), _MAIN_BSD, "a core library", ("chalk-certs",), LINUX, formats=_BOTH),
+    Recipe(
+        "marble-math", ("1.25.0", "1.26.4"), _MAIN_BSD, "arrays", ("flint-core >=8,<9",), LINUX, builds=2, formats=_BOTH
+    ),
+    Recipe("ochre-readline", ("8.2",), ("GPL-3.0-only", "GPL3"), "line editing", (), LINUX, formats=_BOTH),
+    Recipe("pebble", ("3.2.0",), _MIT, "a shell", ("ochre-readline", "flint-core"), LINUX, program=True, formats=_BOTH),
+    Recipe("teal-http", ("2.31.0", "2.32.3"), _MAIN_APACHE, "requests", ("chalk-certs",), LINUX, formats=_BOTH),
+    Recipe("umber-plot", ("0.13.2",), _MAIN_APACHE, "plots", ("marble-math >=1.25",), NOARCH, formats=_BOTH),
     Recipe("umber-plot-docs", ("0.13.2",), _MAIN_APACHE, "the manual of umber-plot", (), NOARCH),
 )
 

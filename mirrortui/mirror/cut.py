@@ -5,7 +5,7 @@ Unknown keys survive, inside records and beside them. What would lead a client o
 absolute URLs. Signatures go too, since they no longer fit what is published.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import compress
 from typing import Any
 
@@ -85,7 +85,7 @@ def _pieces(index: SubdirIndex, keep: Mask) -> Iterator[tuple[str, list[bytes]]]
         fns = list(records)
         end = min(row + len(fns), index.rows)
         if "\n".join(fns).encode() + b"\n" == names[int(offsets[row]) : int(offsets[end])]:
-            chosen = compress(records.items(), keep[row:end].tolist())
+            chosen: Iterable[tuple[str, msgspec.Raw]] = compress(records.items(), keep[row:end].tolist())
             row = end
         else:  # a record of this block was refused when it was decoded
             kept = []
@@ -94,7 +94,7 @@ def _pieces(index: SubdirIndex, keep: Mask) -> Iterator[tuple[str, list[bytes]]]
                     if keep[row]:
                         kept.append(item)
                     row += 1
-            chosen = iter(kept)
+            chosen = kept
         yield section, [b'"%s":%s' % (fn.encode(), _unlink(raw) if linked else raw) for fn, raw in chosen]
     if row != index.rows:
         raise BadRepodata(

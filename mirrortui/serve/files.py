@@ -66,7 +66,7 @@ def kind_of(name: str) -> Kind:
     return Kind(media_type, "public, immutable, max-age=31536000" if forever else "public, max-age=60")
 
 
-@functools.lru_cache(maxsize=8192)
+@functools.lru_cache(maxsize=2048)
 def components(target: str) -> tuple[str, ...] | None:
     """Return the path components that a request target names, () for `/`; None = nothing that is ever served.
 

@@ -4,7 +4,7 @@ import asyncio
 import json
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 
 import httpx
@@ -139,7 +139,7 @@ async def discover_in_child(config: MirrorConfig, channel: Channel) -> tuple[str
     return found
 
 
-async def _child(request: dict[str, object]) -> AsyncIterator[bytes]:
+async def _child(request: Mapping[str, object]) -> AsyncIterator[bytes]:
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
