@@ -64,7 +64,7 @@ def _replaced(old: RcText, item: Item, entry: Entry) -> str:
     text, flag = old.text, FINAL if entry.final else ""
     if old.values.get(item.key) == plain(entry.value) and old.flags.get((item.key, ""), "") == flag:
         return text[item.start : item.end]
-    comments = [comment for comment in _beside(text, item) if comment != flag]
+    comments = [comment for comment in _beside(text, item) if comment.strip("!#") not in FLAGS]
     beside = flag or (comments.pop(0) if comments else "")
     above = "".join(f"{old.indent}{comment}{old.newline}" for comment in comments)
     first = head(entry.key, entry.value, old.indent, beside) + old.newline

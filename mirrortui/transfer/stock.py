@@ -6,6 +6,7 @@ each of them. Here every request in flight has a pool of one connection; all sha
 
 import asyncio
 import contextlib
+import os
 import ssl
 import urllib.request
 from collections.abc import AsyncIterator
@@ -113,7 +114,7 @@ def _explained(error: httpx.ConnectError, request: httpx.Request) -> httpx.Conne
         if isinstance(inner, ssl.SSLError):
             reason = f"TLS: {inner.reason or inner}"
             break
-        if isinstance(inner, OSError) and inner.strerror:
-            reason = inner.strerror
+        if isinstance(inner, OSError) and inner.errno:
+            reason = os.strerror(inner.errno) if inner.errno > 0 else inner.strerror or reason
         inner = inner.__cause__ or inner.__context__
     return httpx.ConnectError(f"{host}: {display(reason)}", request=request)

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import httpx
 
@@ -114,10 +115,11 @@ def _with_proxy(builder: "ClientBuilder", proxy: str) -> "ClientBuilder":
 
 def _check_proxy(proxy: str) -> None:
     try:
-        url = httpx.URL(proxy) if proxy else None
-    except httpx.InvalidURL:
-        url = httpx.URL()
-    if url is not None and (url.scheme not in ("http", "https", "socks5", "socks5h") or not url.host):
+        parts = urlsplit(proxy)
+        usable = parts.scheme in ("http", "https", "socks5", "socks5h") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        usable = False
+    if proxy and not usable:
         hint = "Write for example http://proxy.lab:3128"
         raise ConfigError(f"“{display(proxy)}” is no proxy URL", where="transfer.proxy", hint=hint)
 
@@ -166,7 +168,7 @@ class ReqwestTransport(httpx.AsyncBaseTransport):
         builder = self._client.request(request.method, str(url)).headers(headers)
         if "content-length" in request.headers or "transfer-encoding" in request.headers:
             builder = builder.body_bytes(await request.aread())
-        sent = builder.build_streamed()
+        sent = builder.streamed_read_buffer_limit(0).build_streamed()  # else it holds back the first 64 KB
         try:
             response = await sent.__aenter__()
         except PyreqwestError as error:

@@ -56,6 +56,12 @@ THEME = Theme(
         "cursor-off": "#303030",
         "field": "#262626",
         "field-on": "#303030",
+        "scrollbar": "#3a3a3a",
+        "scrollbar-hover": "#5f5f5f",
+        "scrollbar-active": "#5fafd7",
+        "scrollbar-background": "#121212",
+        "scrollbar-background-hover": "#121212",
+        "scrollbar-background-active": "#121212",
     },
 )
 

@@ -8,7 +8,7 @@ import time
 import humanize
 from rich.cells import cell_len, set_cell_size
 
-from mirrortui.tui.glyphs import BAR_EMPTY, BAR_FULL, BAR_NEW, DASH, DOTS, SPARKS
+from mirrortui.tui.glyphs import BAR_EMPTY, BAR_FULL, BAR_NEW, DASH, DOTS, LINE_EMPTY, LINE_FULL, SPARKS
 
 
 def size(count: float) -> str:
@@ -100,6 +100,12 @@ def bar(width: int, done: float, total: float, new: float = 0) -> tuple[str, str
     if new > 0 and both == first and first < width:
         both += 1  # something to fetch is never invisible
     return BAR_FULL * first, BAR_NEW * (both - first), BAR_EMPTY * (width - both)
+
+
+def thin_bar(width: int, done: float, total: float) -> str:
+    """A bar for a table's cell: heavy where done, light where not."""
+    full = min(width, int(width * done / total + 0.5)) if total > 0 else 0
+    return LINE_FULL * full + LINE_EMPTY * (width - full)
 
 
 def spark(values: list[float], width: int) -> str:

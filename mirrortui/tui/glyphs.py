@@ -15,6 +15,7 @@ from textual.filter import LineFilter
 TICK_ALL, TICK_SOME, TICK_NONE = "■", "◧", "□"
 OPEN, CLOSED = "▾", "▸"
 BAR_FULL, BAR_NEW, BAR_EMPTY = "█", "▒", "░"
+LINE_FULL, LINE_EMPTY = "━", "╌"
 SPARKS = "▁▂▃▄▅▆▇█"
 RUN, IDLE, PAUSED, STOPPED, DONE, WARN, FAILED = "●", "○", "‖", "◼", "✓", "!", "✗"
 DASH, DOTS, SEP, ARROW, CHOICE_LEFT, CHOICE_RIGHT = "–", "…", "·", "→", "‹", "›"
@@ -22,7 +23,8 @@ DASH, DOTS, SEP, ARROW, CHOICE_LEFT, CHOICE_RIGHT = "–", "…", "·", "→", "
 _PLAIN = {
     **dict(zip("■◧□▾▸█▒░●○‖◼✓✗–…·→‹›", "x~ov>#=.*o=#+x-.|><>", strict=True)),
     **dict(zip("▁▂▃▄▅▆▇", ".:-=+*%", strict=True)),
-    **dict.fromkeys("─━═╌┄", "-"),
+    **dict.fromkeys("─╌┄", "-"),
+    **dict.fromkeys("━═", "="),
     **dict.fromkeys("│┃║╎▌▐▏▕▎▍▋▊▉", "|"),
     **dict.fromkeys("┌┐└┘├┤┬┴┼╭╮╰╯┏┓┗┛", "+"),
     **dict.fromkeys("“”„″", '"'),

@@ -23,6 +23,7 @@ from mirrortui.tui.text import block, content, problem
 from mirrortui.tui.view import View
 from mirrortui.tui.widgets.diff_view import DiffView
 from mirrortui.tui.widgets.line_table import Column, LineTable, Row
+from mirrortui.tui.widgets.lines import set_title
 
 REST = 0.15
 
@@ -59,13 +60,13 @@ class ClientsScreen(RoomScreen):
         with Container(id="clients-body"):
             with Vertical(id="clients-left", classes="deck"):
                 table = LineTable((Column(""),), heading=False, id="profiles", classes="pane")
-                table.border_title = "For whom"
+                set_title(table, "For whom")
                 yield table
                 with VerticalScroll(id="notes", classes="pane", can_focus=False) as notes:
-                    notes.border_title = "To know"
+                    set_title(notes, "To know")
                     yield Static("", id="notes-text", markup=False)
             with Vertical(id="clients-right", classes="pane") as right:
-                right.border_title = "Preview"
+                set_title(right, "Preview")
                 for name, label in (("url", "address"), ("target", "file")):
                     with Horizontal(classes="line"):
                         yield Label(label, classes="label")
@@ -187,7 +188,7 @@ class ClientsScreen(RoomScreen):
         return "Difference" if self._diff else "Preview"
 
     def _heading(self, words: str) -> None:
-        self.query_one("#clients-right").border_title = words
+        set_title(self.query_one("#clients-right"), words)
 
     # ------------------------------------------------------------------------------------------- actions
 

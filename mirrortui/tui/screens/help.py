@@ -6,6 +6,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Markdown
 
 from mirrortui.tui.bindings import bindings, help_rows
+from mirrortui.tui.widgets.lines import set_title
 
 _WORDS = {
     "setup": "Tick channels and subdirs; the estimate follows every tick and rule. Changes are a draft until you write "
@@ -43,8 +44,8 @@ class Help(ModalScreen[None]):
     def compose(self) -> ComposeResult:
         """One scrolling page."""
         with VerticalScroll(classes="box", id="help-box") as box:
-            box.border_title = "Help"
-            box.border_subtitle = "esc closes"
+            set_title(box, "Help")
+            box.border_subtitle = " esc closes "
             yield Markdown(help_text(self._mode), open_links=False)
 
     def action_scroll_up(self) -> None:

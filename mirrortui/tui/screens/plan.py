@@ -21,7 +21,7 @@ from mirrortui.tui.screens.base import RoomScreen
 from mirrortui.tui.text import problem
 from mirrortui.tui.view import View
 from mirrortui.tui.widgets.line_table import Cell, Column, LineTable, Row
-from mirrortui.tui.widgets.lines import Facts, Line, LineView, line, sides
+from mirrortui.tui.widgets.lines import Facts, Line, LineView, line, set_title, sides
 
 KINDS = (
     ("add", "new here"),
@@ -67,11 +67,11 @@ def summary(plan: Plan, total_disk: int, limit: str, width: int) -> list[Line]:
     first, new, empty = fmt.bar(bar_width, used, total_disk, plan.needed)
     eta = f"{fmt.span(plan.eta)} at {limit}" if plan.eta is not None else "no limit set"
     right: list[Line] = [
-        line(("disk now    ", "dim"), f"{fmt.size(plan.free)} free"),
-        line(("after it    ", "dim"), f"{fmt.size(after)} free" if after >= 0 else DASH),
+        line(("disk now ", "dim"), f"{fmt.size(plan.free)} free"),
+        line(("after it ", "dim"), f"{fmt.size(after)} free" if after >= 0 else DASH),
         line((first, "bar"), (new, "new"), (empty, "empty")),
         line((words, style)),
-        line(("time        ", "dim"), eta),
+        line(("time     ", "dim"), eta),
     ]
     return [sides(one, _padded(two, bar_width), width) for one, two in zip(left, right, strict=True)]
 
@@ -126,6 +126,7 @@ class PlanScreen(RoomScreen):
         self._planned_for: MirrorConfig | None = None
         self._run_seen: tuple[object, ...] = ()
         self._start_then = False
+        self._total_shown = 0
         self.plan: Plan | None = None
 
     def body(self) -> ComposeResult:
@@ -141,15 +142,15 @@ class PlanScreen(RoomScreen):
             Column("prune", 8, right=True, above=60),
         )
         table = LineTable(columns, empty="nothing is ticked", id="plan-subdirs", classes="pane")
-        table.border_title = "By subdir"
+        set_title(table, "By subdir")
         yield table
         with Container(id="plan-more"):
             files = (Column("file"), Column("subdir", 24, above=60), Column("size", 9, right=True))
             largest = LineTable(files, heading=False, empty="nothing to fetch", id="largest", classes="pane")
-            largest.border_title = "Largest files to fetch"
+            set_title(largest, "Largest files to fetch")
             yield largest
             warnings = LineView(id="plan-warnings", classes="pane", empty="no warnings")
-            warnings.border_title = "Warnings"
+            set_title(warnings, "Warnings")
             yield warnings
 
     def show_view(self, view: View) -> None:
@@ -160,6 +161,8 @@ class PlanScreen(RoomScreen):
         self._run_seen = seen
         if view.config is not self._planned_for or (ended and self.plan is not None):
             self._begin_plan()
+        elif view.total != self._total_shown and self.plan is not None:
+            self._show_plan(self.plan)
         self.refresh_bindings()
 
     def _begin_plan(self) -> None:
@@ -192,6 +195,7 @@ class PlanScreen(RoomScreen):
             self.action_start()
 
     def _show_plan(self, plan: Plan) -> None:
+        self._total_shown = self.view.total
         limit = self.view.config.transfer.limit
         width = self.query_one("#plan-sums", Facts).size.width
         self._sums(summary(plan, self.view.total, limit, width))

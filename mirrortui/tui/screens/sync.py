@@ -17,6 +17,7 @@ from mirrortui.tui.screens.confirm import Confirm, Prompt
 from mirrortui.tui.text import problem
 from mirrortui.tui.view import View
 from mirrortui.tui.widgets.line_table import LineTable
+from mirrortui.tui.widgets.lines import set_title
 from mirrortui.tui.widgets.log_pane import LogPane
 from mirrortui.tui.widgets.rate_line import RateLine
 from mirrortui.tui.widgets.transfer_table import (
@@ -80,11 +81,11 @@ class SyncScreen(RoomScreen):
         flights = self.query_one("#flights", LineTable)
         if old is None or old.in_flight != snapshot.in_flight:
             flights.set_rows(flight_rows(snapshot.in_flight))
-            _title(flights, f"In flight {len(snapshot.in_flight)}" if snapshot.in_flight else "In flight")
+            set_title(flights, f"In flight {len(snapshot.in_flight)}" if snapshot.in_flight else "In flight")
         failures = self.query_one("#failures", LineTable)
         if old is None or old.failures != snapshot.failures:
             failures.set_rows(failure_rows(snapshot.failures))
-            _title(failures, f"Failed {fmt.count(snapshot.failed_count)}" if snapshot.failed_count else "Failed")
+            set_title(failures, f"Failed {fmt.count(snapshot.failed_count)}" if snapshot.failed_count else "Failed")
             self.set_class(bool(snapshot.failures), "-failed")
         self.query_one(LogPane).show(snapshot.run.id if snapshot.run else 0, snapshot.events)
 
@@ -177,11 +178,6 @@ class SyncScreen(RoomScreen):
         if action == "retry":
             return snapshot is not None and snapshot.failed_count > 0
         return True
-
-
-def _title(widget: Widget, title: str) -> None:
-    if widget.border_title != title:
-        widget.border_title = title
 
 
 def _rate_problem(text: str) -> str:

@@ -13,6 +13,7 @@ from mirrortui.tui.bindings import bindings
 from mirrortui.tui.glyphs import CLOSED, DASH, DOTS, OPEN, TICK_ALL, TICK_NONE, TICK_SOME
 from mirrortui.tui.rooms import Pair, Reading
 from mirrortui.tui.widgets.line_table import Cell, Column, LineTable, Row
+from mirrortui.tui.widgets.lines import set_title
 
 SPLIT = "\n"
 """Between channel and subdir in a row's key; it occurs in neither."""
@@ -116,7 +117,7 @@ class CheckTree(LineTable):
             id="channels",
             classes="pane",
         )
-        self.border_title = "Channels"
+        set_title(self, "Channels")
 
     def show(self, tree: Tree) -> None:
         """Show this state."""

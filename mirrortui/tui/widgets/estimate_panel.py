@@ -5,7 +5,7 @@ from textual import events
 from mirrortui.selection.estimate import Estimate
 from mirrortui.tui import format as fmt
 from mirrortui.tui.glyphs import DASH, DONE, DOTS, FAILED, SEP
-from mirrortui.tui.widgets.lines import Facts, Line, line
+from mirrortui.tui.widgets.lines import Facts, Line, line, set_title
 
 
 def verdict(estimate: Estimate) -> tuple[str, str]:
@@ -61,14 +61,12 @@ class EstimatePanel(Facts):
 
     def __init__(self) -> None:
         super().__init__(id="estimate", classes="pane")
-        self.border_title = "Estimate"
+        set_title(self, "Estimate")
         self._estimate: Estimate | None = None
 
     def show(self, estimate: Estimate | None, *, waiting: bool) -> None:
         """Show an estimate; `waiting` marks it as about to be replaced."""
-        title = f"Estimate {DOTS}" if waiting else "Estimate"
-        if self.border_title != title:
-            self.border_title = title
+        set_title(self, f"Estimate {DOTS}" if waiting else "Estimate")
         if estimate is not None:
             self._estimate = estimate
         self._paint_all(self.size.width)

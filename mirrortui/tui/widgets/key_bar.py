@@ -9,8 +9,8 @@ from mirrortui.tui.widgets.lines import Facts, Span, line, width
 
 LIMIT = 8
 _LAST = ("app.help", "app.leave")
-_NAMES = {"escape": "esc", "question_mark": "?"}
 _RANK = {act.id: index for index, act in enumerate(ACTS)}
+_FIRST_KEY = {act.id: act.key or act.keys.partition(",")[0] for act in ACTS}
 
 
 class KeyBar(Facts):
@@ -48,7 +48,7 @@ class KeyBar(Facts):
                 continue
             if typing is not None and key in ("space", "question_mark") and typing.check_consume_key(key, "?"):
                 continue
-            wanted[binding.id] = (_NAMES.get(key, key), binding.description, binding.action)
+            wanted[binding.id] = (_FIRST_KEY.get(binding.id, key), binding.description, binding.action)
         if typing is not None and typing.check_consume_key("a", "a"):
             wanted = {"_esc": ("esc", "leave field", ""), "_tab": ("tab", "next", ""), **wanted}
         ids = sorted(wanted, key=lambda i: _RANK.get(i, -1))

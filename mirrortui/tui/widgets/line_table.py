@@ -111,13 +111,13 @@ class LineTable(Lines, can_focus=True):
         if old == new or not self.head <= y < self.size.height:
             return []
         if old.style != new.style or len(old.cells) != len(new.cells):
-            return [Region(0, y, self.size.width, 1)]
+            return [Region(0, y, self.cells, 1)]
         spots = self._spots()
         return [Region(x, y, w, 1) for n, x, w in spots if n < len(new.cells) and old.cells[n] != new.cells[n]]
 
     def _spots(self) -> list[tuple[int, int, int]]:
         """Number, x and width of each column shown."""
-        total = self.size.width
+        total = self.cells
         shown = [(n, c) for n, c in enumerate(self.columns) if total >= c.above]
         rest = total - sum(c.width for _, c in shown) - (len(shown) - 1)
         flexible = sum(1 for _, c in shown if c.width == 0)
@@ -130,7 +130,7 @@ class LineTable(Lines, can_focus=True):
 
     def render_line(self, y: int) -> Strip:
         """The heading or one row."""
-        total, base = self.size.width, self.rich_style
+        total, base = self.cells, self.rich_style
         if y < self.head:
             head = [(fit(c.title, w, right=c.right) + " ", "head") for n, _, w in self._spots() for c in [self.columns[n]]]
             return self.paint(tuple(head), total, base)
@@ -142,17 +142,17 @@ class LineTable(Lines, can_focus=True):
         if row.style:
             base += self.get_component_rich_style(f"lines--{row.style}", partial=True)
         pointed = self._pointing and index == self.cursor
+        if pointed:
+            base += self.get_component_rich_style("lines--cursor" if self.has_focus else "lines--cursor-off", partial=True)
         spans_out = []
         for n, _, w in self._spots():
             cell = row.cells[n] if n < len(row.cells) else ""
             text, style = (cell, "") if isinstance(cell, str) else cell
+            if pointed and self.has_focus and style != "strong":
+                style = ""  # colours chosen for the background would not be read on the cursor's
             spans_out.append((fit(safe(text), w, right=self.columns[n].right), style))
             spans_out.append((" ", ""))
-        strip = self.paint(tuple(spans_out[:-1]), total, base)
-        if pointed:
-            name = "lines--cursor" if self.has_focus else "lines--cursor-off"
-            strip = strip.apply_style(self.get_component_rich_style(name, partial=True))
-        return strip
+        return self.paint(tuple(spans_out[:-1]), total, base)
 
     # -------------------------------------------------------------------------------------------- cursor
 

@@ -9,6 +9,7 @@ from textual.geometry import Region, Size
 from textual.reactive import reactive
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
+from textual.widget import Widget
 
 from mirrortui.tui.bindings import bindings
 from mirrortui.tui.text import safe
@@ -23,6 +24,12 @@ STYLES = ("dim", "strong", "good", "warn", "bad", "accent", "key", "bar", "new",
 def line(*spans: Span | str) -> Line:
     """Build a line; a plain string has no style."""
     return tuple((span, "") if isinstance(span, str) else span for span in spans)
+
+
+def set_title(widget: Widget, words: str) -> None:
+    """The title of a pane, set off from its rule; nothing is repainted where it says that already."""
+    if (title := f" {words} ") != widget.border_title:
+        widget.border_title = title
 
 
 def width(spans: Line) -> int:
@@ -87,6 +94,11 @@ class Lines(ScrollView):
     }
     """
 
+    @property
+    def cells(self) -> int:
+        """Cells a line has, without padding and scroll bar."""
+        return self.scrollable_content_region.width
+
     def paint(self, spans: Line, total: int, base: Style) -> Strip:
         """Turn spans into a strip of exactly `total` cells over the base style."""
         segments: list[Segment] = []
@@ -119,12 +131,12 @@ class Facts(Lines, can_focus=False):
             self.virtual_size = Size(0, len(new))
             self.refresh(layout=True)
             return
-        self.refresh(*(Region(0, y, self.size.width, 1) for y, pair in enumerate(zip(old, new, strict=True)) if pair[0] != pair[1]))
+        self.refresh(*(Region(0, y, self.cells, 1) for y, pair in enumerate(zip(old, new, strict=True)) if pair[0] != pair[1]))
 
     def render_line(self, y: int) -> Strip:
         """One line."""
         spans = self.shown[y] if y < len(self.shown) else ()
-        return self.paint(spans, self.size.width, self.rich_style)
+        return self.paint(spans, self.cells, self.rich_style)
 
 
 class LineView(Lines, can_focus=True):
@@ -152,6 +164,6 @@ class LineView(Lines, can_focus=True):
         """One line of the window."""
         index = self.scroll_offset.y + y
         if not self.lines and y == 0 and self.empty:
-            return self.paint(((self.empty, "dim"),), self.size.width, self.rich_style)
+            return self.paint(((self.empty, "dim"),), self.cells, self.rich_style)
         spans = self.lines[index] if index < len(self.lines) else ()
-        return self.paint(spans, self.size.width, self.rich_style)
+        return self.paint(spans, self.cells, self.rich_style)

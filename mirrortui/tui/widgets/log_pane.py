@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from textual.geometry import Size
 
 from mirrortui.tui import format as fmt
-from mirrortui.tui.widgets.lines import Line, LineView, line
+from mirrortui.tui.widgets.lines import Line, LineView, line, set_title
 from mirrortui.worker.snapshot import Event
 
 _STYLES = {"warning": "warn", "error": "bad"}
@@ -25,15 +25,16 @@ class LogPane(LineView):
 
     def __init__(self) -> None:
         super().__init__(id="log", classes="pane", empty="nothing yet")
-        self.border_title = "Log"
+        set_title(self, "Log")
         self._last = 0
         self._run_id = 0
         self._below = 0
+        self._follow = True
 
-    @property
-    def follow(self) -> bool:
-        """Whether the bottom is in view."""
-        return self.scroll_offset.y >= self.max_scroll_y
+    def on_resize(self) -> None:
+        """The bottom stays in view while it is followed."""
+        if self._follow:
+            self.call_after_refresh(self.scroll_end, animate=False, immediate=True)
 
     def show(self, run: int, events: Sequence[Event]) -> None:
         """Append the events that are new; another run starts afresh."""
@@ -44,13 +45,12 @@ class LogPane(LineView):
         fresh = [event for event in events if event.id > self._last]
         if not fresh:
             return
-        following = self.follow
         self._last = fresh[-1].id
         lines = [*self.lines, *map(event_line, fresh)]
         surplus = max(0, len(lines) - self.limit)
         self.lines = lines[surplus:]
         self.virtual_size = Size(0, len(self.lines))
-        if following:
+        if self._follow:
             self.scroll_end(animate=False, immediate=True)
             self.refresh(self.size.region)
         else:
@@ -61,10 +61,11 @@ class LogPane(LineView):
     def _tell(self, below: int) -> None:
         if below != self._below:
             self._below = below
-            self.border_title = f"Log ({fmt.count(below)} new below)" if below else "Log"
+            set_title(self, f"Log, {fmt.count(below)} new below" if below else "Log")
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         """At the bottom again: follow again."""
         super().watch_scroll_y(old_value, new_value)
-        if self.follow:
+        self._follow = self.scroll_offset.y >= self.max_scroll_y
+        if self._follow:
             self._tell(0)

@@ -10,12 +10,15 @@ from mirrortui.tui.widgets.status_bar import PHASES, run_state
 from mirrortui.worker.snapshot import RunStatus
 
 HISTORY = 600
+"""Values kept: one a second."""
+LABEL = 17
+"""Cells before the bar and the history."""
 
 
 def progress_line(run: RunStatus, state: str, total: int) -> Line:
     """`transfer ████████▒▒ 43 %  ETA 4 min` in `total` cells; the right part keeps its place."""
     words = state if state != "running" else {"transfer": "syncing"}.get(run.phase, PHASES.get(run.phase, run.phase))
-    left = fmt.fit(words, 16)
+    left = fmt.fit(words, LABEL)
     right = f" {fmt.fit(fmt.percent(run.bytes_done, run.bytes_total), 5, right=True)}"
     if state == "running":
         right += f"  ETA {fmt.fit(fmt.span(run.eta), 10)}"
@@ -27,8 +30,8 @@ def figures_line(run: RunStatus, now: float, total: int) -> Line:
     """Bytes, files, rate, elapsed, limit; as many as fit, in fixed places."""
     limit = fmt.rate(run.limit) if run.limit else "none"
     parts = (
-        ("", f"{fmt.size(run.bytes_done)} of {fmt.size(run.bytes_total)}", 20),
-        ("", f"{fmt.count(run.files_done)} of {fmt.files(run.files_total)}", 24),
+        ("", f"{fmt.size(run.bytes_done)} of {fmt.size(run.bytes_total)}", 18),
+        ("", f"{fmt.count(run.files_done)} of {fmt.files(run.files_total)}", 23),
         ("", fmt.rate(run.rate), 11),
         ("elapsed ", fmt.span((run.ended or now) - run.started), 10),
         ("limit ", limit, 9),
@@ -37,8 +40,8 @@ def figures_line(run: RunStatus, now: float, total: int) -> Line:
     )
     spans: list[Span] = []
     for label, value, cells in parts:
-        spans_new: list[Span] = [(label, "dim"), (fmt.fit(value, max(cells, len(value))), ""), (" ", "")]
-        if width((*spans, *spans_new)) > total + 1:
+        spans_new: list[Span] = [(label, "dim"), (fmt.fit(value, max(cells, len(value))), ""), ("  ", "")]
+        if width((*spans, *spans_new)) > total + 2:
             break
         spans += spans_new
     return tuple(spans)
@@ -116,9 +119,9 @@ class RateLine(Facts):
             return
         self._spark_at = view.now
         self._rates = [*self._rates, run.rate][-HISTORY:]
-        top = f" max {fmt.rate(max(self._rates[-(total - 24) :]))}"
-        marks = fmt.spark(self._rates, total - 24)
-        self._spark = line((fmt.fit("rate", 8), "dim"), (marks, "bar"), (fmt.fit(top, 16), "dim"))
+        room = total - LABEL
+        top = f"max {fmt.rate(max(self._rates[-room:]))}"
+        self._spark = line((fmt.fit(top, LABEL), "dim"), (fmt.spark(self._rates, room), "bar"))
 
     def on_resize(self, _event: events.Resize) -> None:
         """The history is drawn again with the next second."""

@@ -17,6 +17,7 @@ from mirrortui.config import MirrorConfig
 from mirrortui.tui.bindings import bindings
 from mirrortui.tui.glyphs import CHOICE_LEFT, CHOICE_RIGHT
 from mirrortui.tui.text import content
+from mirrortui.tui.widgets.lines import set_title
 
 
 def split_words(text: str) -> tuple[str, ...]:
@@ -172,7 +173,7 @@ class RulesForm(VerticalScroll, can_focus=False):
 
     def __init__(self) -> None:
         super().__init__(id="rules", classes="pane")
-        self.border_title = "Rules"
+        set_title(self, "Rules")
         self._shown: MirrorConfig | None = None
 
     def compose(self) -> ComposeResult:

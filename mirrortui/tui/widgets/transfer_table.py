@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from mirrortui.tui import format as fmt
 from mirrortui.tui.glyphs import DASH, DOTS
 from mirrortui.tui.widgets.line_table import Column, LineTable, Row
+from mirrortui.tui.widgets.lines import set_title
 from mirrortui.worker.snapshot import Failure, InFlight, SubdirProgress
 
 _STYLES = {"done": "good", "failed": "bad", "waiting": "dim"}
@@ -46,7 +47,7 @@ def flight_rows(flights: Sequence[InFlight]) -> list[Row]:
 
 
 def _small_bar(done: int, total: int) -> str:
-    return "".join(fmt.bar(10, done, total)) if total else DOTS
+    return fmt.thin_bar(10, done, total) if total else DOTS
 
 
 def failure_rows(failures: Sequence[Failure]) -> list[Row]:
@@ -61,14 +62,14 @@ def subdir_table() -> LineTable:
     """Subdirs of the run."""
     columns = (
         Column("channel/subdir"),
-        Column("phase", 9),
+        Column("phase", 8),
         Column("done", 5, right=True),
-        Column("files", 15, right=True, above=50),
-        Column("size", 18, right=True, above=76),
-        Column("", 9, above=66),
+        Column("files", 15, right=True, above=96),
+        Column("size", 18, right=True, above=66),
+        Column("", 9, above=58),
     )
     table = LineTable(columns, empty="nothing planned yet", id="subdirs", classes="pane")
-    table.border_title = "Subdirs"
+    set_title(table, "Subdirs")
     return table
 
 
@@ -84,7 +85,7 @@ def flight_table() -> LineTable:
         Column("rate", 9, right=True),
     )
     table = LineTable(columns, heading=False, cursor=False, empty="no transfers", id="flights", classes="pane")
-    table.border_title = "In flight"
+    set_title(table, "In flight")
     return table
 
 
@@ -92,5 +93,5 @@ def failure_table() -> LineTable:
     """What could not be had."""
     columns = (Column("file"), Column("subdir", 22, above=96), Column("why", 9), Column("", 0, above=60))
     table = LineTable(columns, heading=False, empty="no failures", id="failures", classes="pane")
-    table.border_title = "Failed"
+    set_title(table, "Failed")
     return table

@@ -114,6 +114,9 @@ def test_a_flag_that_conda_does_not_see_is_told() -> None:
     assert "ssl_verify: its flag is not seen" in notes("ssl_verify: true #!final  # why\n")
     assert "ssl_verify: its flag is not seen" in notes("ssl_verify: true #!final\n# below\nx: 1\n")
     assert "not seen" not in notes("ssl_verify: true #!final\nx: 1\n")
+    assert parse(merged("channels: a #!final\n# below\n"), "rc").flags == {}, (
+        "a flag that did nothing does not come alive"
+    )
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from mirrortui.errors import ConfigError
 from mirrortui.transfer.transport import open_client, open_transport, transport_name
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+PLAIN = ssl.create_default_context()
 
 
 class Server:
@@ -71,6 +72,8 @@ def engine(request, monkeypatch):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.upper(), raising=False)
     if request.param == "httpx":
+        if "authority" not in request.fixturenames:
+            monkeypatch.setattr(httpx, "create_ssl_context", lambda: PLAIN)  # 30 ms each
         monkeypatch.setitem(sys.modules, "pyreqwest.client", None)
     else:
         pytest.importorskip("pyreqwest")

@@ -1,0 +1,48 @@
+"""demo: the whole of mirrortui on a tiny upstream, offline, in a temporary folder."""
+
+import sys
+
+import click
+
+from mirrortui.cli.output import say
+from mirrortui.errors import UsageError
+
+
+@click.command()
+@click.option("--headless", is_flag=True, help="Do the whole job without a terminal and print each step.")
+@click.option(
+    "--rate",
+    default="1500 KB/s",
+    show_default=True,
+    help="How fast the demo's upstream serves; 0 = as fast as it goes.",
+)
+@click.option("--keep", is_flag=True, help="Leave the temporary folder where it is.")
+@click.option("--ascii", "ascii_only", is_flag=True, help="Draw with ASCII characters only.")
+def demo(headless: bool, rate: str, keep: bool, ascii_only: bool) -> int:
+    """Try everything out: builds a small upstream, serves it slowly, and opens the screens on a mirror of it."""
+    from mirrortui import quantities
+
+    if not headless and not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise UsageError(
+            "the screens need a terminal on stdin and stderr", hint="Use “mirrortui demo --headless” without one"
+        )
+    from mirrortui.demo.stage import stage
+
+    pace = quantities.rate("0" if rate == "0" else rate)
+    say("building the demo's upstream")
+    with stage(rate=pace, keep=keep) as made:
+        if not headless:
+            from mirrortui.tui.app import run
+
+            code = run(made.config_path, ascii=ascii_only)
+        else:
+            from mirrortui.cli.setup import refresh
+            from mirrortui.demo.headless import rehearse
+
+            rehearse(
+                made, lambda: refresh(made.config, quiet=True), lambda step, figure: click.echo(f"{step:<9} {figure}")
+            )
+            code = 0
+        if keep:
+            say(f"the demo is left in {made.folder}; look at it with “mirrortui {made.config_path}”")
+    return code
