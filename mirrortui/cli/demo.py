@@ -28,7 +28,7 @@ def demo(headless: bool, rate: str, keep: bool, ascii_only: bool) -> int:
         )
     from mirrortui.demo.stage import stage
 
-    pace = quantities.rate("0" if rate == "0" else rate)
+    pace = quantities.rate(rate or ("2 MB/s" if headless else "600 KB/s"))
     say("building the demo's upstream")
     with stage(rate=pace, keep=keep) as made:
         if not headless:

@@ -40,12 +40,12 @@ def install(channels: Sequence[str], specs: Sequence[str], subdir: str, folder: 
 
 
 async def _install(request: dict[str, Any]) -> dict[str, Any]:
-    from rattler import Gateway, GenericVirtualPackage, PackageName, Version, solve
+    from rattler import BuildString, Gateway, GenericVirtualPackage, PackageName, Version, solve
     from rattler import install as put
 
     folder = Path(request["folder"])
     virtual = [
-        GenericVirtualPackage(PackageName(name), Version(version), build)
+        GenericVirtualPackage(PackageName(name), Version(version), BuildString(build))
         for name, version, build in (
             ("__unix", "0", "0"),
             ("__linux", "6.0", "0"),

@@ -20,7 +20,7 @@ from mirrortui.tui import flows, glyphs, terminal
 from mirrortui.tui.background import in_thread
 from mirrortui.tui.bindings import bindings
 from mirrortui.tui.commands import palette
-from mirrortui.tui.messages import CommandAsked, DraftEdited, DraftSaved, Said, SaveAsked, SnapshotReceived, StartAsked
+from mirrortui.tui.messages import CommandAsked, DraftEdited, DraftSaved, Said, SnapshotReceived, StartAsked
 from mirrortui.tui.rooms import Rooms
 from mirrortui.tui.screens.base import RoomScreen
 from mirrortui.tui.screens.clients import ClientsScreen
@@ -129,7 +129,9 @@ class MirrorApp(App[None]):
         yield SystemCommand("Theme", "Other colours for this session", self.action_change_theme)
         if self.current_mode in ("plan", "sync") and not self._view.active:
             ask = StartAsked(allow_prune=True)
-            yield SystemCommand("Start, allow a large prune", "Start with prune.max_share off", lambda: self.post_message(ask))
+            yield SystemCommand(
+                "Start, allow a large prune", "Start with prune.max_share off", lambda: self.post_message(ask)
+            )
 
     # ---------------------------------------------------------------------------------------------- life
 
@@ -183,7 +185,7 @@ class MirrorApp(App[None]):
         """The newest view, for a screen that comes back."""
         return self._view
 
-    def _show(self, **changes: Any) -> None:  # noqa: ANN401 - fields of View
+    def _show(self, **changes: Any) -> None:
         view = replace(self._view, **changes)
         if view == self._view:
             return
@@ -312,7 +314,14 @@ def run(
     config = saved or rooms.fresh()
     plain = ascii or glyphs.ascii_only(getattr(sys.stderr, "encoding", "") or "", os.environ)
     app = MirrorApp(
-        rooms, config, saved=saved, path=config_path, ascii=plain, screen=screen, read_only=read_only, refresh_hz=refresh_hz
+        rooms,
+        config,
+        saved=saved,
+        path=config_path,
+        ascii=plain,
+        screen=screen,
+        read_only=read_only,
+        refresh_hz=refresh_hz,
     )
     app.error_console = Console(file=StringIO())  # Textual's own report shows values of variables
     app.run()

@@ -12,7 +12,7 @@ COMMON_SUBDIRS = ("noarch", "linux-64", "linux-aarch64", "osx-64", "osx-arm64", 
 
 
 def ordered(subdirs: Iterable[str]) -> tuple[str, ...]:
-    """noarch first, then the order clients know them in, then the rest by name."""
+    """Noarch first, then the order clients know them in, then the rest by name."""
     known = {name: index for index, name in enumerate(naming.KNOWN_SUBDIRS)}
     return tuple(sorted(set(subdirs), key=lambda name: (known.get(name, len(known)), name)))
 
@@ -41,7 +41,7 @@ def remove_channel(config: MirrorConfig, name: str) -> MirrorConfig:
     return replace(config, channels=tuple(c for c in config.channels if c.name != name))
 
 
-def set_rule(config: MirrorConfig, key: str, value: Any) -> MirrorConfig:  # noqa: ANN401 - the field's own type
+def set_rule(config: MirrorConfig, key: str, value: Any) -> MirrorConfig:
     """Set one key of [selection]."""
     selection: Selection = replace(config.selection, **{key: value})
     return replace(config, selection=selection)

@@ -75,7 +75,9 @@ async def start(app: App[Any], rooms: Rooms, view: View, plan: Plan | None, *, a
         return None
     if plan is not None and plan.needed > plan.free:
         short = fmt.size(plan.needed - plan.free)
-        app.post_message(Said(f"Not started: it does NOT fit, {short} short. Untick something, or free the disk.", "error"))
+        app.post_message(
+            Said(f"Not started: it does NOT fit, {short} short. Untick something, or free the disk.", "error")
+        )
         return None
     words = plan_words(plan, view.config) if plan is not None else []
     if allow_prune:

@@ -199,5 +199,3 @@ def _spec_problem(spec: str) -> str:
         first = naming.display(str(error).splitlines()[0])
         return f"{name}: {first}"
     return ""
-
-

@@ -16,7 +16,7 @@ WATCH = 5.0
 """Seconds between two looks whether the terminal is still there."""
 
 
-def refusal(stdin_tty: bool, stderr_tty: bool, environ: Mapping[str, str]) -> str:  # noqa: FBT001 - two plain facts
+def refusal(stdin_tty: bool, stderr_tty: bool, environ: Mapping[str, str]) -> str:
     """Why the interface cannot run here, in one line; empty if it can. It draws on stderr."""
     hint = "every screen is also a command, see “mirrortui --help”"
     if not stdin_tty:

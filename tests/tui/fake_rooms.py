@@ -10,7 +10,6 @@ from mirrortui.config import Channel, Mirror, MirrorConfig, Selection, Transfer
 from mirrortui.errors import ConfigError, UsageError
 from mirrortui.mirror.plan import Plan, PlannedFile, SubdirPlan, Totals
 from mirrortui.selection.estimate import Estimate, SubdirEstimate
-
 from mirrortui.tui.rooms import ClientPreview, ClientReceipt, Pair, Picture, Profile, Reading
 from mirrortui.worker.snapshot import ACTIVE, Event, Failure, InFlight, RunStatus, Snapshot, SubdirProgress
 
@@ -40,7 +39,9 @@ def sample_config(root: str = "/srv/conda", state: str = "/var/lib/mirrortui/lab
                 upstreams=("https://conda.anaconda.org/conda-forge",),
                 subdirs=("noarch", "linux-64"),
             ),
-            Channel(name="bioconda", upstreams=("https://conda.anaconda.org/bioconda",), subdirs=("noarch", "linux-64")),
+            Channel(
+                name="bioconda", upstreams=("https://conda.anaconda.org/bioconda",), subdirs=("noarch", "linux-64")
+            ),
         ),
         selection=Selection(exclude=("*-nightly", "numpy <1.20"), exclude_licenses=("AGPL",)),
         transfer=Transfer(limit="50 MB/s"),
@@ -154,8 +155,15 @@ class FakeRooms:
             )
         needed = sum(s.add.bytes + s.replace.bytes for s in subdirs)
         largest = tuple(
-            PlannedFile("conda-forge", "linux-64", f"{name}-2.9.1-cuda129_mkl_py312_h{i}b0c_30{i}.conda", 1_910_000_000 - i * 10**8)
-            for i, name in enumerate(("pytorch-gpu", "tensorflow-base", "cuda-nvcc-impl", "libtorch", "jaxlib", "mkl-static"))
+            PlannedFile(
+                "conda-forge",
+                "linux-64",
+                f"{name}-2.9.1-cuda129_mkl_py312_h{i}b0c_30{i}.conda",
+                1_910_000_000 - i * 10**8,
+            )
+            for i, name in enumerate(
+                ("pytorch-gpu", "tensorflow-base", "cuda-nvcc-impl", "libtorch", "jaxlib", "mkl-static")
+            )
         )
         return Plan(
             id="6f1c", created=NOW, subdirs=tuple(subdirs), free=self.free, needed=needed, eta=needed / 50e6,
@@ -264,7 +272,13 @@ RUN = RunStatus(
     pruned=0, bytes_fetched=39_312_000_000, rate=12_300_000.0, eta=5_162.0, limit=50_000_000, message="",
 )  # fmt: skip
 FAILURES = (
-    Failure("conda-forge", "linux-64", "ruff-0.14.1-h52c1c4f_0.conda", "hash", "sha256 differs from the index on three tries"),
+    Failure(
+        "conda-forge",
+        "linux-64",
+        "ruff-0.14.1-h52c1c4f_0.conda",
+        "hash",
+        "sha256 differs from the index on three tries",
+    ),
     Failure("conda-forge", "linux-64", "uv-0.9.2-h30787bc_0.conda", "missing", "404 from both upstreams"),
     Failure("bioconda", "noarch", "snakemake-9.13.4-hdfd78af_0.conda", "size", "2.1 MB came, 2.4 MB were promised"),
 )
@@ -281,17 +295,24 @@ def paused() -> Snapshot:
 def ended(state: str, **changes: object) -> Snapshot:
     subdirs = tuple(replace(s, phase="done", files_done=s.files_total, bytes_done=s.bytes_total) for s in SUBDIRS)
     run = replace(
-        RUN, state=state, phase="", ended=NOW - 60, files_done=RUN.files_total, bytes_done=RUN.bytes_total, rate=0.0, eta=None
+        RUN,
+        state=state,
+        phase="",
+        ended=NOW - 60,
+        files_done=RUN.files_total,
+        bytes_done=RUN.bytes_total,
+        rate=0.0,
+        eta=None,
     )
     return replace(Snapshot(state, run, 60.0, subdirs, (), EVENTS), **changes)  # type: ignore[arg-type]
 
 
 def partial() -> Snapshot:
-    subdirs = tuple(replace(s, failed=2) if (s.channel, s.subdir) == ("conda-forge", "linux-64") else s for s in ended("x").subdirs)
+    subdirs = tuple(
+        replace(s, failed=2) if (s.channel, s.subdir) == ("conda-forge", "linux-64") else s for s in ended("x").subdirs
+    )
     return ended("partial", failures=FAILURES, failed_count=3, subdirs=subdirs)
 
 
 def crashed() -> Snapshot:
     return replace(running(), state="crashed", in_flight=(), heartbeat_age=840.0)
-
-

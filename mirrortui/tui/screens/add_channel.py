@@ -118,7 +118,7 @@ class AddChannel(ModalScreen[tuple[NewChannel, ...] | None]):
         else:
             self.dismiss(None)
 
-    def action_answer(self, _yes: bool) -> None:  # noqa: FBT001 - an action's parameter
+    def action_answer(self, _yes: bool) -> None:
         """Escape."""
         self.dismiss(None)
 

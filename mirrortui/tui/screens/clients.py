@@ -175,9 +175,17 @@ class ClientsScreen(RoomScreen):
         text = block(preview.after)
         self.query_one("#yaml", Static).update(highlight(text, language="yaml"))
         self.query_one(DiffView).show(preview.before, preview.after, str(preview.path))
-        state = "This file is not there yet." if not preview.before else "" if preview.changed else "The file says this already."
+        state = (
+            "This file is not there yet."
+            if not preview.before
+            else ""
+            if preview.changed
+            else "The file says this already."
+        )
         notes = [*([state] if state else []), *(f"{WARN} {words}" for words in preview.warnings)]
-        self.query_one("#notes-text", Static).update(content("\n".join(notes) or DASH) if len(notes) < 2 else _joined(notes))
+        self.query_one("#notes-text", Static).update(
+            content("\n".join(notes) or DASH) if len(notes) < 2 else _joined(notes)
+        )
 
     def _trouble(self, words: str) -> None:
         self.query_one("#yaml", Static).update(content(""))

@@ -44,7 +44,7 @@ class Confirm(ModalScreen[bool]):
         """Answer."""
         self.dismiss(event.button.id == "yes")
 
-    def action_answer(self, yes: bool) -> None:  # noqa: FBT001 - an action's parameter
+    def action_answer(self, yes: bool) -> None:
         """Answer by key."""
         self.dismiss(yes)
 
@@ -89,7 +89,7 @@ class Prompt(ModalScreen[str | None]):
         else:
             self.dismiss(None)
 
-    def action_answer(self, _yes: bool) -> None:  # noqa: FBT001 - an action's parameter
+    def action_answer(self, _yes: bool) -> None:
         """Escape."""
         self.dismiss(None)
 

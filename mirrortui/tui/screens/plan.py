@@ -44,15 +44,17 @@ class Planned(Message):
 
 def summary(plan: Plan, total_disk: int, limit: str, width: int) -> list[Line]:
     """The plan's sums, and the disk before and after."""
+    roomy = width >= 76
     left = []
     for kind, words in KINDS:
         t = plan.total(kind)
-        cells = (fmt.fit(kind.replace("_", " "), 11), fmt.fit(fmt.count(t.files), 10, right=True))
+        cells = (fmt.fit(kind.replace("_", " "), 11 if roomy else 10), fmt.fit(fmt.count(t.files), 10, right=True))
+        word = (" file  " if t.files == 1 else " files ") if roomy else ""
         left.append(
             line(
                 (cells[0], "dim"),
                 (cells[1], "strong" if t.files else "dim"),
-                (f" {'file ' if t.files == 1 else 'files'}  {fmt.fit(fmt.size(t.bytes) if t.files else DASH, 8, right=True)}", ""),
+                (f"{word} {fmt.fit(fmt.size(t.bytes) if t.files else DASH, 8, right=True)}", ""),
                 (f"   {words}" if width >= 120 else "", "dim"),
             )
         )
@@ -62,10 +64,10 @@ def summary(plan: Plan, total_disk: int, limit: str, width: int) -> list[Line]:
         if after >= 0
         else (f"{FAILED} does NOT fit, {fmt.size(-after)} short", "bad")
     )
-    bar_width = min(34, max(10, width - 46))
+    bar_width = min(34, width - 46) if roomy else max(10, width - 32)
     used = max(0, total_disk - plan.free)
     first, new, empty = fmt.bar(bar_width, used, total_disk, plan.needed)
-    eta = f"{fmt.span(plan.eta)} at {limit}" if plan.eta is not None else "no limit set"
+    eta = fmt.span(plan.eta) + (f" at {limit}" if roomy else "") if plan.eta is not None else "no limit set"
     right: list[Line] = [
         line(("disk now ", "dim"), f"{fmt.size(plan.free)} free"),
         line(("after it ", "dim"), f"{fmt.size(after)} free" if after >= 0 else DASH),
@@ -107,7 +109,8 @@ def subdir_rows(subdirs: tuple[SubdirPlan, ...]) -> list[Row]:
 def file_rows(files: tuple[PlannedFile, ...]) -> list[Row]:
     """One row a file."""
     return [
-        Row(f"{f.channel}/{f.subdir}/{f.fn}", (f.fn, (f"{f.channel}/{f.subdir}", "dim"), fmt.size(f.bytes))) for f in files
+        Row(f"{f.channel}/{f.subdir}/{f.fn}", (f.fn, (f"{f.channel}/{f.subdir}", "dim"), fmt.size(f.bytes)))
+        for f in files
     ]
 
 

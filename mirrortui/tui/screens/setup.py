@@ -92,7 +92,7 @@ class SetupScreen(RoomScreen):
 
     def _show_estimate(self, *, waiting: bool) -> None:
         self.query_one(EstimatePanel).show(self._estimate, waiting=waiting)
-        self.query_one("#brief", Facts).set_lines([estimate_brief(self._estimate)])
+        self.query_one("#brief", Facts).set_lines([estimate_brief(self._estimate, self.size.width - 2)])
 
     def on_estimated(self, event: Estimated) -> None:
         """Figures of the newest draft."""

@@ -128,7 +128,7 @@ class CheckTree(LineTable):
         """Channel and subdir under the cursor."""
         return pair_of(self.current)
 
-    def action_open(self, opened: bool) -> None:  # noqa: FBT001 - an action's parameter
+    def action_open(self, opened: bool) -> None:
         """Right opens; left closes, or goes up to the channel."""
         channel, subdir = self.pair
         if not channel:

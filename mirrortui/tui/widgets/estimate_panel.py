@@ -5,7 +5,7 @@ from textual import events
 from mirrortui.selection.estimate import Estimate
 from mirrortui.tui import format as fmt
 from mirrortui.tui.glyphs import DASH, DONE, DOTS, FAILED, SEP
-from mirrortui.tui.widgets.lines import Facts, Line, line, set_title
+from mirrortui.tui.widgets.lines import Facts, Line, line, set_title, width
 
 
 def verdict(estimate: Estimate) -> tuple[str, str]:
@@ -45,15 +45,14 @@ def estimate_lines(estimate: Estimate | None, total: int) -> list[Line]:
     ]
 
 
-def estimate_brief(estimate: Estimate | None) -> Line:
-    """One line for narrow terminals."""
+def estimate_brief(estimate: Estimate | None, total: int) -> Line:
+    """One line for narrow terminals; the number of packages only where it fits."""
     if estimate is None:
         return line((f"estimate {DASH}", "dim"))
     words, style = verdict(estimate)
-    return line(
-        f"{fmt.count(estimate.records)} pkgs {SEP} {fmt.size(estimate.bytes)} {SEP} fetch {fmt.size(estimate.bytes_to_fetch)} {SEP} ",
-        (words, style),
-    )
+    short = line(f"{fmt.size(estimate.bytes)} {SEP} fetch {fmt.size(estimate.bytes_to_fetch)} {SEP} ", (words, style))
+    long = line(f"{fmt.count(estimate.records)} pkgs {SEP} ", *short)
+    return long if width(long) <= total else short
 
 
 class EstimatePanel(Facts):

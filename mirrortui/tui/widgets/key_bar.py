@@ -10,7 +10,7 @@ from mirrortui.tui.widgets.lines import Facts, Span, line, width
 LIMIT = 8
 _LAST = ("app.help", "app.leave")
 _RANK = {act.id: index for index, act in enumerate(ACTS)}
-_FIRST_KEY = {act.id: act.key or act.keys.partition(",")[0] for act in ACTS}
+_NAMES = {"question_mark": "?", "insert": "ins", "delete": "del", "f1": "F1"}
 
 
 class KeyBar(Facts):
@@ -48,9 +48,13 @@ class KeyBar(Facts):
                 continue
             if typing is not None and key in ("space", "question_mark") and typing.check_consume_key(key, "?"):
                 continue
-            wanted[binding.id] = (_FIRST_KEY.get(binding.id, key), binding.description, binding.action)
+            wanted[binding.id] = (_NAMES.get(key, key), binding.description, binding.action)
         if typing is not None and typing.check_consume_key("a", "a"):
             wanted = {"_esc": ("esc", "leave field", ""), "_tab": ("tab", "next", ""), **wanted}
+        elif screen.has_class("-narrow"):
+            wanted["_tab"] = ("tab", "pane", "pane(1)")
+        if screen.has_class("-short"):
+            wanted["_screens"] = ("1-4", "screens", "")
         ids = sorted(wanted, key=lambda i: _RANK.get(i, -1))
         tail = [i for i in ids if i in _LAST]
         ids = [i for i in ids if i not in _LAST][: LIMIT - len(tail)]
@@ -61,7 +65,11 @@ class KeyBar(Facts):
             spans: list[Span] = [(" ", "")]
             for each in (*ids, *tail):
                 key, label, action = wanted[each]
-                spans += [(key, "key", action), (f" {label}", "", action), ("  ", "")]
+                spans += (
+                    [(key, "key", action), (f" {label}", "", action), ("  ", "")]
+                    if action
+                    else [(key, "key"), (f" {label}  ", "")]
+                )
             if width(tuple(spans)) - 1 <= self.size.width or not ids:
                 return line(*spans[:-1])
             ids = ids[:-1]

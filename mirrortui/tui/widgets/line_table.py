@@ -132,7 +132,9 @@ class LineTable(Lines, can_focus=True):
         """The heading or one row."""
         total, base = self.cells, self.rich_style
         if y < self.head:
-            head = [(fit(c.title, w, right=c.right) + " ", "head") for n, _, w in self._spots() for c in [self.columns[n]]]
+            head = [
+                (fit(c.title, w, right=c.right) + " ", "head") for n, _, w in self._spots() for c in [self.columns[n]]
+            ]
             return self.paint(tuple(head), total, base)
         index = self.scroll_offset.y + y - self.head
         if index >= len(self.rows):
@@ -143,7 +145,9 @@ class LineTable(Lines, can_focus=True):
             base += self.get_component_rich_style(f"lines--{row.style}", partial=True)
         pointed = self._pointing and index == self.cursor
         if pointed:
-            base += self.get_component_rich_style("lines--cursor" if self.has_focus else "lines--cursor-off", partial=True)
+            base += self.get_component_rich_style(
+                "lines--cursor" if self.has_focus else "lines--cursor-off", partial=True
+            )
         spans_out = []
         for n, _, w in self._spots():
             cell = row.cells[n] if n < len(row.cells) else ""
@@ -185,7 +189,7 @@ class LineTable(Lines, can_focus=True):
         """A window up or down."""
         self.move_to(self.cursor + step * max(1, self.size.height - self.head - 1))
 
-    def action_edge(self, end: bool) -> None:  # noqa: FBT001 - an action's parameter
+    def action_edge(self, end: bool) -> None:
         """First or last row."""
         self.move_to(len(self.rows) - 1 if end else 0)
 

@@ -131,7 +131,9 @@ class Facts(Lines, can_focus=False):
             self.virtual_size = Size(0, len(new))
             self.refresh(layout=True)
             return
-        self.refresh(*(Region(0, y, self.cells, 1) for y, pair in enumerate(zip(old, new, strict=True)) if pair[0] != pair[1]))
+        self.refresh(
+            *(Region(0, y, self.cells, 1) for y, pair in enumerate(zip(old, new, strict=True)) if pair[0] != pair[1])
+        )
 
     def render_line(self, y: int) -> Strip:
         """One line."""

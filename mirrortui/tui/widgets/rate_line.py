@@ -64,7 +64,10 @@ def outcome_lines(view: View, asked: str) -> list[Line]:
     head: Line = ()
     if state == "done":
         words = f"added {fmt.count(run.added)} {SEP} replaced {fmt.count(run.replaced)} {SEP} pruned {fmt.count(run.pruned)}"
-        head = line(*run_state(view), f"  {words}" if run.added + run.replaced + run.pruned + run.dropped else "  nothing was new")
+        head = line(
+            *run_state(view),
+            f"  {words}" if run.added + run.replaced + run.pruned + run.dropped else "  nothing was new",
+        )
     elif state == "partial":
         reasons: dict[str, int] = {}
         for failure in snapshot.failures:
@@ -126,5 +129,3 @@ class RateLine(Facts):
     def on_resize(self, _event: events.Resize) -> None:
         """The history is drawn again with the next second."""
         self._spark_at = 0.0
-
-

@@ -131,7 +131,7 @@ class FieldRow(Vertical):
         """The field itself."""
         return self.query_one(Choice) if self.field.choices else self.query_one(Input)
 
-    def show_value(self, value: Any) -> None:  # noqa: ANN401 - the field's own type
+    def show_value(self, value: Any) -> None:
         """Show a value, unless the text there already means it (the cursor stays where it is)."""
         if self.field.choices:
             self.box.value = str(value)

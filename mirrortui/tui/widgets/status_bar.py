@@ -10,7 +10,13 @@ from mirrortui.worker.snapshot import RunStatus
 
 SCREENS = (("setup", "1", "Setup"), ("plan", "2", "Plan"), ("sync", "3", "Sync"), ("clients", "4", "Clients"))
 
-PHASES = {"starting": "starting", "catalog": "reading indexes", "plan": "planning", "publish": "publishing", "prune": "pruning"}
+PHASES = {
+    "starting": "starting",
+    "catalog": "reading indexes",
+    "plan": "planning",
+    "publish": "publishing",
+    "prune": "pruning",
+}
 
 _SIGNS = {
     "idle": (IDLE, "dim", "no run yet"),

@@ -307,7 +307,7 @@ def value(draw: st.DrawFn) -> str:
         case "nested":
             return f"{tail}\n" + "".join(f"    k{n}:\n      - {item}" for n, item in enumerate(items))
         case "block":
-            return " |\n  text # no comment\n  # neither\n\n"
+            return " |\n    text # no comment\n    # neither\n\n"
         case "wrapped":
             return f" [{words[0]},\n  {words[-1]}]{tail}\n"
         case _:
