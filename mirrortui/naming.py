@@ -41,7 +41,7 @@ _SUBDIR = re.compile(r"[a-z0-9]+-[a-z0-9]+|noarch")
 _COMPONENT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+-]{0,127}")
 _FILE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+!~-]*\.(?:conda|tar\.bz2)")
 _TOKEN = re.compile(r"/t/[^/\s?#]+")
-_USERINFO = re.compile(r"(?<=//)[^/\s@?#]+@")
+_USERINFO = re.compile(r"(?<=//)[^/\s]+@")  # up to the last @ before the path: a password may hold one
 _RESERVED = frozenset({"snapshots", "shards", "static"})
 
 MAX_CHANNEL = 256
@@ -120,14 +120,17 @@ def upstream_url(text: str) -> str:
         text = Path(text).as_uri()
     if not text.isprintable() or any(c in text for c in ' <>"\\^`{|}'):
         raise NameRefused(f"“{display(text)}” is no URL", hint="Write it percent-encoded, without spaces")
-    parts = urlsplit(text)
+    try:
+        parts = urlsplit(text)
+    except ValueError as error:  # brackets that hold no address, signs that turn into others
+        raise NameRefused(f"“{display(text)}” is no URL: {display(error)}") from None
     if parts.scheme not in ("http", "https", "file"):
         raise NameRefused(
             f"“{display(text)}” has no scheme this program reads", hint="Use http://, https:// or file://"
         )
     if parts.query or parts.fragment:
         raise NameRefused(f"“{display(text)}” has a query or fragment", hint="Give the channel's base URL only")
-    if parts.scheme == "file" and (parts.netloc not in ("", "localhost") or not parts.path.startswith("/")):
+    if parts.scheme == "file" and (parts.netloc not in ("", "localhost") or not re.match("/(?!/)", parts.path)):
         raise NameRefused(f"“{display(text)}” is no local path", hint="Write file:///absolute/path")
     if parts.scheme != "file":
         try:
@@ -138,6 +141,8 @@ def upstream_url(text: str) -> str:
             raise NameRefused(
                 f"“{display(text)}” names no host", hint="Write for example https://conda.anaconda.org/conda-forge"
             )
+    if not unquote(parts.path).isprintable():
+        raise NameRefused(f"“{display(text)}” holds control characters in its path")
     if any(part in (".", "..") for part in unquote(parts.path).split("/")):
         raise NameRefused(f"“{display(text)}” has a path that climbs", hint="Remove the “..”")
     return urlunsplit((parts.scheme, parts.netloc, parts.path.rstrip("/"), "", ""))

@@ -67,7 +67,7 @@ class _Reader:
     def more(self) -> bool:
         """Append the next chunk; False at the end."""
         for chunk in self._chunks:
-            self.buf = self.buf + chunk if self.buf else bytes(chunk)
+            self.buf = self.buf + chunk if self.buf else chunk
             return True
         self.ended = True
         return False
@@ -137,7 +137,7 @@ def _section(reader: _Reader, name: str, records: Callable[[str, bytes], T]) -> 
         cut = _last_key(reader.buf)
         if cut:
             try:
-                out = records(name, b"{" + reader.buf[:cut] + b"}")
+                out = records(name, b"".join((b"{", memoryview(reader.buf)[:cut], b"}")))
             except msgspec.DecodeError:
                 pass
             else:

@@ -12,6 +12,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ from mirrortui.catalog.index import Catalog, Source, SubdirIndex
 from mirrortui.errors import BadRepodata, StateError
 
 MAX_UNPACKED = 8 << 30
-CHUNK = 4 << 20
+CHUNK = 1 << 20
 
 
 def folder(state: Path, channel: str, subdir: str) -> Path:
@@ -91,22 +92,29 @@ def staging(place: Path) -> Iterator[Path]:
 
 
 def unpacked(body: Path, size: int = CHUNK) -> Iterator[bytes]:
-    """The JSON of a cached body, in chunks. Raises `BadRepodata` where the zstd stream is broken or absurdly large."""
+    """The JSON of a cached body, in chunks; the next one is unpacked in a thread while one is looked at.
+
+    Raises `BadRepodata` where the zstd stream is broken or absurdly large.
+    """
     total = 0
-    try:
-        with (
-            body.open("rb") as stream,
-            zstandard.ZstdDecompressor(max_window_size=1 << 31).stream_reader(
-                stream, read_size=1 << 20, read_across_frames=True
-            ) as reader,
-        ):
-            while chunk := reader.read(size):
+    unpacker = zstandard.ZstdDecompressor(max_window_size=1 << 31)
+    with (
+        ThreadPoolExecutor(1) as ahead,
+        body.open("rb") as stream,
+        unpacker.stream_reader(stream, read_size=1 << 20, read_across_frames=True) as reader,
+    ):
+        coming = ahead.submit(reader.read, size)
+        try:
+            while chunk := coming.result():
                 total += len(chunk)
                 if total > MAX_UNPACKED:
                     raise BadRepodata("unpacks to more than 8 GB", hint="This is no repodata; look at the upstream")
+                coming = ahead.submit(reader.read, size)
                 yield chunk
-    except zstandard.ZstdError as error:
-        raise BadRepodata(f"is not valid zstd: {error}") from error
+        except zstandard.ZstdError as error:
+            raise BadRepodata(f"is not valid zstd: {error}") from error
+        finally:
+            wait((coming,))  # the reader must not be closed under the thread that reads
 
 
 def decode_into(fresh: Path) -> dict[str, Any]:

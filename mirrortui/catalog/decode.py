@@ -15,6 +15,7 @@ from typing import Any
 
 import msgspec
 import numpy as np
+import numpy.typing as npt
 
 from mirrortui import naming
 from mirrortui.catalog.body import split
@@ -33,11 +34,11 @@ MAX_STAMP = (
     253402300799  # the last second of the year 9999: larger values are milliseconds (as conda and rattler read them)
 )
 
-_ZERO_SHA = "0" * 64
-_ZERO_MD5 = "0" * 32
-_HEX = frozenset("0123456789abcdefABCDEF")
+Flags = npt.NDArray[np.uint8]
+
 _FN_CHARS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.+!~-\n"
 _PYTHON = re.compile(rb'"(python(?:_abi)?(?:[\s=<>!~\[][^"\\]*)?)"')
+_BAD_START = re.compile(rb"\n[.+!~-]")
 _LINK = re.compile(rb'"(?:url|channel|base_url)"\s*:')
 
 
@@ -60,6 +61,9 @@ class Record(msgspec.Struct, gc=False):
     sha256: str | None = ""
     md5: str | None = ""
     depends: msgspec.Raw = msgspec.Raw(b"[]")
+    url: Any = None
+    channel: Any = None
+    base_url: Any = None
 
 
 COLUMNS: dict[str, tuple[str, str]] = {
@@ -67,7 +71,6 @@ COLUMNS: dict[str, tuple[str, str]] = {
     "version": ("i", "<i4"),
     "license": ("i", "<i4"),
     "python": ("i", "<i4"),
-    "depends": ("i", "<i4"),
     "build_number": ("i", "<i4"),
     "size": ("q", "<i8"),
     "stamp": ("q", "<i8"),
@@ -82,9 +85,14 @@ class _Table:
     def __init__(self, *first: Any) -> None:
         self.ids: dict[Any, int] = {text: index for index, text in enumerate(first)}
 
-    def all(self, texts: Iterable[Any]) -> list[int]:
-        get, ids = self.ids.setdefault, self.ids
-        return [get(text, len(ids)) for text in texts]
+    def all(self, texts: list[Any]) -> list[int]:
+        """Return the numbers of texts; the usual case, that all were seen before, is one pass at C speed."""
+        try:
+            return list(map(self.ids.__getitem__, texts))
+        except KeyError:
+            for text in texts:
+                self.ids.setdefault(text, len(self.ids))
+            return list(map(self.ids.__getitem__, texts))
 
 
 class Decoder:
@@ -98,12 +106,10 @@ class Decoder:
         self.sections: list[str] = []
         self.odd: dict[int, str] = {}
         self.names, self.versions = _Table(), _Table()
-        self.licenses, self.python = _Table(("", "")), _Table("")
-        self._deps: dict[int, int] = {}
-        self._dep_sizes = array("q")
+        self.licenses, self.python = _Table(("", "")), _Table(())
         self._files = {name: (folder / f"{name}.col").open("wb") for name in COLUMNS}
-        self._raw = {name: (folder / name).open("wb") for name in ("fn.txt", "sha256.col", "md5.col", "depends.txt")}
-        self._stems, self._seen = array("q"), array("q")
+        self._raw = {name: (folder / name).open("wb") for name in ("fn.txt", "sha256.col", "md5.col")}
+        self._stems = array("q")
         self._typed = msgspec.json.Decoder(dict[str, Record])
         self._loose = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
@@ -127,7 +133,7 @@ class Decoder:
         fns, recs = list(table), list(table.values())
         fns, recs = self._gate(fns, recs)
         if recs:
-            self._append(fns, recs, linked=has_link(block))
+            self._append(fns, recs)
         return len(recs)
 
     def _patient(self, block: bytes) -> dict[str, Record]:
@@ -146,42 +152,37 @@ class Decoder:
         data = text.encode("utf-8", "surrogatepass")
         suffixes = text.count(".conda\n") + text.count(".tar.bz2\n")
         clean = not data.translate(None, _FN_CHARS) and suffixes == len(fns) == text.count("\n") - 1
-        if (
-            clean
-            and not any(bad in text for bad in ("\n.", "\n+", "\n!", "\n~", "\n-"))
-            and max(map(len, fns), default=0) <= naming.MAX_FILE
-        ):
+        if clean and not _BAD_START.search(data) and max(map(len, fns), default=0) <= naming.MAX_FILE:
             return fns, recs
         good = [i for i, fn in enumerate(fns) if naming.is_file_name(fn)]
         self.refused += len(fns) - len(good)
         return [fns[i] for i in good], [recs[i] for i in good]
 
-    def _append(self, fns: list[str], recs: list[Record], *, linked: bool) -> None:
+    def _append(self, fns: list[str], recs: list[Record]) -> None:
+        flags = np.fromiter((fn[-1] == "a" for fn in fns), np.uint8, len(fns))  # CONDA is bit 0
         stems = [fn[:-6] if fn[-1] == "a" else fn[:-8] for fn in fns]
-        flags = bytearray(CONDA if fn[-1] == "a" else 0 for fn in fns)
         self._mark_odd(stems, recs, flags)
-        if linked:
-            for i in range(len(flags)):
-                flags[i] |= LINKS  # which records of the block it is, publishing finds out
+        self._mark_links(recs, flags)
         self._hashes(recs, flags)
         self._stems.extend(map(hash, stems))
-        self._seen.extend(map(hash, fns))
         columns: dict[str, Sequence[int]] = {
-            "name": self.names.all(r.name for r in recs),
-            "version": self.versions.all(r.version for r in recs),
-            "license": self.licenses.all((r.license or "", r.license_family or "") for r in recs),
-            "build_number": [r.build_number if -1 < r.build_number < 1 << 31 else 0 for r in recs],
+            "name": self.names.all([r.name for r in recs]),
+            "version": self.versions.all([r.version for r in recs]),
+            "license": self.licenses.all(
+                list(zip([r.license for r in recs], [r.license_family for r in recs], strict=True))
+            ),
+            "python": self._python_tags(recs),
+            "build_number": [n if -1 < (n := r.build_number) < 1 << 31 else 0 for r in recs],
             "size": [s if (s := r.size) is not None and -1 < s < MAX_SIZE else -1 for r in recs],
-            "stamp": [_milliseconds(r.timestamp) for r in recs],
-            "flags": flags,
+            "stamp": _milliseconds([r.timestamp for r in recs]),
         }
-        columns["depends"], columns["python"] = self._depends(recs)
         for name, values in columns.items():
-            self._files[name].write(values if name == "flags" else array(COLUMNS[name][0], values))  # type: ignore[arg-type]  # both are buffers
+            self._files[name].write(array(COLUMNS[name][0], values))
+        self._files["flags"].write(flags.data)
         self._raw["fn.txt"].write(("\n".join(fns) + "\n").encode())
         self.rows += len(fns)
 
-    def _mark_odd(self, stems: list[str], recs: list[Record], flags: bytearray) -> None:
+    def _mark_odd(self, stems: list[str], recs: list[Record], flags: Flags) -> None:
         expected = [f"{r.name}-{r.version}-{r.build}" for r in recs]
         if stems == expected:
             return
@@ -190,51 +191,41 @@ class Decoder:
                 flags[i] |= ODD
                 self.odd[self.rows + i] = recs[i].build
 
-    def _hashes(self, recs: list[Record], flags: bytearray) -> None:
-        for key, bit, zero in (("sha256", HAS_SHA256, _ZERO_SHA), ("md5", HAS_MD5, _ZERO_MD5)):
-            texts = [getattr(r, key) or "" for r in recs]
-            joined = "".join(texts)
-            if set(map(len, texts)) == {len(zero)} and _HEX.issuperset(joined):
-                for i in range(len(flags)):
-                    flags[i] |= bit
-            else:
-                for i, text in enumerate(texts):
-                    if len(text) == len(zero) and _HEX.issuperset(text):
-                        flags[i] |= bit
-                    else:
-                        texts[i] = zero
-                joined = "".join(texts)
-            self._raw[f"{key}.col"].write(bytes.fromhex(joined))
+    def _mark_links(self, recs: list[Record], flags: Flags) -> None:
+        found = [r.url is not None or r.channel is not None or r.base_url is not None for r in recs]
+        if True in found:
+            flags[found] |= LINKS
 
-    def _depends(self, recs: list[Record]) -> tuple[list[int], list[int]]:
-        """Number the distinct dependency lists; the texts go to disk, only their hashes stay in memory."""
-        ids, python, deps, blob = [], [], self._deps, []
-        pythons = self.python
-        for r in recs:
-            raw = bytes(r.depends)
-            found = deps.get(h := hash(raw))
-            if found is None:
-                specs = _PYTHON.findall(raw) if b'"python' in raw else ()
-                tag = "" if not specs else b"\n".join(sorted(specs)).decode("utf-8", "replace")
-                found = deps[h] = len(deps) << 20 | (pythons.ids.setdefault(tag, len(pythons.ids)) & 0xFFFFF)
-                blob.append(raw)
-                self._dep_sizes.append(len(raw))
-            ids.append(found >> 20)
-            python.append(found & 0xFFFFF)
-        if blob:
-            self._raw["depends.txt"].write(b"".join(blob))
-        return ids, python
+    def _hashes(self, recs: list[Record], flags: Flags) -> None:
+        digests = (
+            ("sha256.col", HAS_SHA256, 64, [r.sha256 or "" for r in recs]),
+            ("md5.col", HAS_MD5, 32, [r.md5 or "" for r in recs]),
+        )
+        for name, bit, length, texts in digests:
+            data = _unhex(texts, length)
+            if data is not None:
+                flags |= bit
+            else:
+                good = [_unhex([text], length) is not None for text in texts]
+                flags[good] |= bit
+                data = _unhex([text if ok else "0" * length for text, ok in zip(texts, good, strict=True)], length)
+            self._raw[name].write(data or b"")
+
+    def _python_tags(self, recs: list[Record]) -> list[int]:
+        """Number the distinct sets of `python` and `python_abi` dependencies."""
+        return self.python.all([tuple(found) if (found := _PYTHON.findall(r.depends)) else () for r in recs])
 
     def finish(self) -> dict[str, Any]:
         """Write tables and meta.json; returns the meta."""
         self.close()
         self._flag_twins()
-        np.frombuffer(self._dep_sizes, "<i8").tofile(self.folder / "depends_sizes.col")
         tables: dict[str, list[Any]] = {
             "names": list(self.names.ids),
             "versions": list(self.versions.ids),
-            "licenses": list(self.licenses.ids),
-            "pythons": list(self.python.ids),
+            "licenses": [(license_ or "", family or "") for license_, family in self.licenses.ids],
+            "pythons": [
+                "\n".join(spec.decode("utf-8", "replace") for spec in sorted(found)) for found in self.python.ids
+            ],
         }
         for name, table in tables.items():
             (self.folder / f"{name}.json").write_bytes(msgspec.json.encode(table))
@@ -251,19 +242,19 @@ class Decoder:
         return meta
 
     def _flag_twins(self) -> None:
-        """Set TWIN and DUPLICATE by 64-bit hashes of stem and file name."""
+        """Set TWIN and DUPLICATE, by 64-bit hashes of the file names without their suffix."""
         if not self.rows:
             return
         flags = np.memmap(self.folder / "flags.col", "<u1", "r+")
         stems = np.frombuffer(self._stems, "<i8")
-        conda = (flags & CONDA) != 0
-        twins = ~conda
-        twins[twins] = np.isin(stems[twins], stems[conda])
-        flags[twins] |= TWIN
-        seen = np.frombuffer(self._seen, "<i8")
-        order = np.argsort(seen, kind="stable")
-        again = np.flatnonzero(seen[order][1:] == seen[order][:-1])
-        flags[order[again]] |= DUPLICATE
+        order = np.argsort(stems, kind="stable")
+        same = stems[order][1:] == stems[order][:-1]
+        for first in np.flatnonzero(same).tolist():  # few, but where a channel has every build twice
+            a, b = int(order[first]), int(order[first + 1])
+            if (flags[a] ^ flags[b]) & CONDA:
+                flags[b if flags[a] & CONDA else a] |= TWIN
+            else:
+                flags[a] |= DUPLICATE
         flags.flush()
 
     def _rank_versions(self, versions: list[str]) -> None:
@@ -286,12 +277,22 @@ class Decoder:
         ranks.tofile(self.folder / "version_ranks.col")
 
 
-def _milliseconds(stamp: int | None) -> int:
-    """Old records carry seconds, newer ones milliseconds (conda: models/records.py, TimestampField)."""
-    if stamp is None or stamp <= 0:
-        return -1
-    value = stamp if stamp > MAX_STAMP else stamp * 1000
-    return value if value <= MAX_STAMP * 1000 else -1
+def _unhex(texts: list[str], length: int) -> bytes | None:
+    """All the digests in bytes, or None if one of them is not `length` hexadecimal digits."""
+    if set(map(len, texts)) != {length}:
+        return None
+    try:
+        data = bytes.fromhex("".join(texts))
+    except ValueError:
+        return None
+    return data if 2 * len(data) == length * len(texts) else None  # fromhex skips white space
+
+
+def _milliseconds(stamps: list[int | None]) -> list[int]:
+    """Old records carry seconds, newer ones milliseconds (conda: models/records.py, TimestampField); -1 is unknown."""
+    low, high = MAX_STAMP, MAX_STAMP * 1000
+    values = [-1 if s is None or s <= 0 or s > high else s for s in stamps]
+    return [v if v > low or v < 0 else v * 1000 for v in values]
 
 
 def _sane(raw: object) -> Record | None:
@@ -326,6 +327,9 @@ def _sane(raw: object) -> Record | None:
         sha256=text("sha256"),
         md5=text("md5"),
         depends=msgspec.Raw(msgspec.json.encode(clean)),
+        url=raw.get("url"),
+        channel=raw.get("channel"),
+        base_url=raw.get("base_url"),
     )
 
 

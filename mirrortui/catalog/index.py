@@ -92,11 +92,6 @@ class SubdirIndex:
         return self._plain("python")
 
     @cached_property
-    def depends(self) -> Ints:
-        """Row -> number of its dependency list."""
-        return self._plain("depends")
-
-    @cached_property
     def build_number(self) -> Ints:
         """Build numbers."""
         return self._plain("build_number")

@@ -5,13 +5,14 @@ on lines of their own, and on items that remain. The result is read again and co
 values and flags, before anyone may write it.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
 from mirrortui import naming
 from mirrortui.clients import rctext, why
 from mirrortui.clients.condarc import HARD_CODED, KEYS, Condarc, plain
-from mirrortui.clients.entry import FINAL, Entry
+from mirrortui.clients.entry import FINAL, Entry, items
 from mirrortui.clients.rctext import RcText
 from mirrortui.clients.splice import ALIASES, owner, splice
 from mirrortui.errors import ConfigError
@@ -51,14 +52,24 @@ def merge(text: str, condarc: Condarc, where: str) -> Merged:
         return Merged(fresh, _verified(fresh, None, list(condarc.entries), where).values, tuple(notes))
     _refuse_shared_anchor(old, entries, where)
     failure: ConfigError | None = None
-    for in_place in (True, False):
-        new = splice(old, entries, in_place=in_place)
+    for moved in _ways(entries):
         try:
+            new = splice(old, entries, moved)
             return Merged(new, _verified(new, old, entries, where).values, tuple(notes))
         except ConfigError as error:
             failure = failure or error
     assert failure is not None
     raise failure
+
+
+def _ways(entries: list[Entry]) -> Iterator[frozenset[str]]:
+    """Which keys leave their place for the end of the file, tried in this order.
+
+    A comment below a flagged line switches the flag off, so such lines may have to go where nothing follows.
+    """
+    yield frozenset()
+    yield frozenset(entry.key for entry in entries if entry.final and not items(entry.value))
+    yield frozenset(entry.key for entry in entries)
 
 
 # ----------------------------------------------------------------------------------------- what is meant

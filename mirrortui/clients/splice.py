@@ -28,8 +28,8 @@ def owner(item: Item, entries: list[Entry]) -> Entry | None:
     return next((entry for entry in entries if entry.key == key), None)
 
 
-def splice(old: RcText, entries: list[Entry], *, in_place: bool) -> str:
-    """The old text with our keys replaced where they stand (or all together at the end) and new ones appended."""
+def splice(old: RcText, entries: list[Entry], moved: frozenset[str]) -> str:
+    """The old text with our keys replaced where they stand, but new ones and those of `moved` at the end."""
     text, out, at = old.text, [], 0
     done: set[str] = set()
     for item in old.items:
@@ -38,7 +38,7 @@ def splice(old: RcText, entries: list[Entry], *, in_place: bool) -> str:
             continue
         out.append(text[at : item.start])
         at = item.end
-        if in_place and entry.key not in done and item.key == entry.key:
+        if entry.key not in done and entry.key not in moved and item.key == entry.key:
             out.append(_replaced(old, item, entry))
             done.add(entry.key)
         else:
@@ -66,7 +66,6 @@ def _replaced(old: RcText, item: Item, entry: Entry) -> str:
         return text[item.start : item.end]
     comments = [comment for comment in _beside(text, item) if comment.strip("!#") not in FLAGS]
     beside = flag or (comments.pop(0) if comments else "")
-    above = "".join(f"{old.indent}{comment}{old.newline}" for comment in comments)
     first = head(entry.key, entry.value, old.indent, beside) + old.newline
     rows, loose = _old_rows(old, item)
     prefix = _prefix(old, item)
@@ -77,8 +76,11 @@ def _replaced(old: RcText, item: Item, entry: Entry) -> str:
         tail = f"  {row.comment}" if row.comment else ""
         body.append(row.above + (row.line if same else f"{prefix}{line}{tail}{old.newline}"))
     loose += "".join(row.above for row in rows.values())
+    loose += "".join(f"{old.indent}{comment}{old.newline}" for comment in comments)
     # A comment directly below a flag would switch the flag off.
-    return above + first + ("".join(body) + loose if flag else loose + "".join(body))
+    if flag:
+        return first + "".join(body) + loose if body else loose + first
+    return first + loose + "".join(body)
 
 
 def _beside(text: str, item: Item) -> list[str]:

@@ -12,7 +12,7 @@ from rich.console import Console
 from textual.app import App, SystemCommand
 from textual.filter import LineFilter
 from textual.screen import Screen
-from textual.theme import Theme
+from textual.worker import Worker, WorkerState
 
 from mirrortui.config import MirrorConfig
 from mirrortui.errors import MirrorError
@@ -30,40 +30,11 @@ from mirrortui.tui.screens.setup import SetupScreen
 from mirrortui.tui.screens.sync import SyncScreen
 from mirrortui.tui.session import JournalClient
 from mirrortui.tui.text import problem
+from mirrortui.tui.theme import PLAIN, THEME, defaults
 from mirrortui.tui.view import View
 
 SLOW = 4
 """Away from the sync screen the journal is looked at every fourth tick."""
-
-# All colours lie on the 256-colour cube, so that plain SSH shows what truecolor shows.
-THEME = Theme(
-    name="mirrortui",
-    primary="#5fafd7",
-    secondary="#87afaf",
-    accent="#d7af5f",
-    warning="#d7af5f",
-    error="#ff5f5f",
-    success="#87af5f",
-    foreground="#d0d0d0",
-    background="#121212",
-    surface="#1c1c1c",
-    panel="#262626",
-    variables={
-        "dim": "#8a8a8a",
-        "line": "#444444",
-        "cursor": "#005f87",
-        "cursor-text": "#ffffff",
-        "cursor-off": "#303030",
-        "field": "#262626",
-        "field-on": "#303030",
-        "scrollbar": "#3a3a3a",
-        "scrollbar-hover": "#5f5f5f",
-        "scrollbar-active": "#5fafd7",
-        "scrollbar-background": "#121212",
-        "scrollbar-background-hover": "#121212",
-        "scrollbar-background-active": "#121212",
-    },
-)
 
 
 class MirrorApp(App[None]):
@@ -108,16 +79,7 @@ class MirrorApp(App[None]):
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """Our own variables for themes that do not know them."""
-        plain = self._plain
-        return {
-            "dim": "ansi_default" if plain else "#8a8a8a",
-            "line": "ansi_default" if plain else "#585858",
-            "cursor": "ansi_default" if plain else "#005f87",
-            "cursor-text": "ansi_default" if plain else "#ffffff",
-            "cursor-off": "ansi_default" if plain else "#303030",
-            "field": "ansi_default" if plain else "#262626",
-            "field-on": "ansi_default" if plain else "#303030",
-        }
+        return defaults(plain=self._plain)
 
     def get_line_filters(self) -> list[LineFilter]:
         """The ASCII filter comes last: it sees borders and toasts too."""
@@ -137,7 +99,7 @@ class MirrorApp(App[None]):
 
     def on_mount(self) -> None:
         """Colours, signals, timers; the first frame needs nothing else."""
-        self.theme = "ansi-dark" if self._plain else "mirrortui"
+        self.theme = PLAIN if self._plain else THEME.name
         if self.first_screen != "setup":
             self.switch_mode(self.first_screen)
         if not self.is_headless:
@@ -212,6 +174,11 @@ class MirrorApp(App[None]):
         self._show(saved=event.config, path=event.path)
         self._journal.watch(event.config.state)
         self._look_at_disk()
+
+    def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
+        """A fault in the background is told and recorded; the screen goes on."""
+        if event.state is WorkerState.ERROR and event.worker.error is not None:
+            self.on_said(Said(terminal.record_crash(event.worker.error, self._view.config.state, "A part"), "error"))
 
     def on_said(self, event: Said) -> None:
         """A toast; errors stay longer."""

@@ -5,7 +5,7 @@ Only plain keys that work in every terminal, in tmux and over SSH; nothing here 
 
 from dataclasses import dataclass
 
-from textual.binding import Binding
+from textual.binding import Binding, BindingType
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,11 +188,12 @@ ACTS = (
     Act("dialog.yes", "y", "answer(True)", "yes", "Do it", "dialog"),
     Act("dialog.left", "left,up", "app.focus_previous", "previous", "Previous button", "dialog"),
     Act("dialog.right", "right,down", "app.focus_next", "next", "Next button", "dialog"),
+    Act("page.close", "escape,q,question_mark", "dismiss", "close", "Close the page", "page"),
     Act("prompt.no", "escape", "answer(False)", "cancel", "Leave everything as it is", "prompt"),
 )
 
 
-def bindings(*places: str) -> list[Binding]:
+def bindings(*places: str) -> list[BindingType]:
     """The bindings of one or more places, in the registry's order."""
     return [
         Binding(

@@ -7,7 +7,6 @@ from textual.timer import Timer
 from textual.widget import Widget
 
 from mirrortui.config import MirrorConfig
-from mirrortui.errors import MirrorError
 from mirrortui.tui.background import in_thread
 from mirrortui.tui.rooms import Pair, Picture, Rooms
 from mirrortui.tui.text import problem
@@ -53,7 +52,7 @@ class Estimator:
             result.errors = await in_thread(self._rooms.check, config)
             if number == self._asked and not result.errors:
                 result.picture = await in_thread(self._rooms.picture, config, others)
-        except (MirrorError, OSError, ImportError) as error:
+        except Exception as error:  # noqa: BLE001 - shown in words where the figures would be
             result.trouble = problem(error)
         if number == self._asked:
             self._owner.post_message(result)

@@ -28,7 +28,7 @@ async def save(app: App[Any], rooms: Rooms, view: View) -> bool:
         answer = await app.push_screen_wait(prompt)
         if answer is None:
             return False
-        path = Path(answer).expanduser().absolute()
+        path = _place(answer)
     body = DiffView(classes="diff")
     before = rooms.text(view.saved) if view.saved is not None else ""
     body.show(before, rooms.text(view.config), path.name)
@@ -43,6 +43,10 @@ async def save(app: App[Any], rooms: Rooms, view: View) -> bool:
     app.post_message(DraftSaved(view.config, path))
     app.post_message(Said(f"Saved: {path}"))
     return True
+
+
+def _place(text: str) -> Path:
+    return Path(text).expanduser().absolute()
 
 
 def _path_problem(text: str) -> str:

@@ -1,22 +1,21 @@
 """The real rooms behind the seam. Everything heavy is imported by the call that needs it, in its thread."""
 
 import os
-import shlex
 import socket
 import threading
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from mirrortui import config as toml
-from mirrortui import naming
-from mirrortui.config import Channel, Mirror, MirrorConfig
+from mirrortui.config import Channel, Mirror, MirrorConfig, Selection
 from mirrortui.errors import MirrorError
 from mirrortui.mirror.plan import Plan
 from mirrortui.tui.draft import pairs, tick
 from mirrortui.tui.rooms import ClientPreview, ClientReceipt, Journal, Pair, Picture, Profile, Reading
 
+LOCKED = "system-locked"
 _SPEC_KEYS = ("include", "exclude", "always")
 
 
@@ -59,17 +58,23 @@ class LiveRooms:
         return [system, own, here] if os.geteuid() == 0 else [own, here, system]
 
     def check(self, config: MirrorConfig) -> dict[str, str]:
-        """The config room's own words, plus every MatchSpec on its own."""
+        """The config room's own words, plus every MatchSpec and license word on its own."""
+        from mirrortui.selection import licenses, matchspec
+
         found: dict[str, str] = {}
         try:
             toml.from_dict(toml.to_dict(config), where="")
         except MirrorError as error:
             key, _, rest = error.what.partition(": ")
             found[key] = f"{rest or error.what}{f'. {error.hint}' if error.hint else ''}"
-        for key in _SPEC_KEYS:
-            bad = next(filter(None, map(_spec_problem, getattr(config.selection, key))), "")
-            if bad:
-                found.setdefault(f"selection.{key}", bad)
+        readers: dict[str, Callable[[str], object]] = dict.fromkeys(_SPEC_KEYS, matchspec.parse)
+        readers["exclude_licenses"] = licenses.check_rule
+        for key, read in readers.items():
+            for word in getattr(config.selection, key):
+                try:
+                    read(word)
+                except MirrorError as error:
+                    found.setdefault(f"selection.{key}", str(error))
         return found
 
     def disk(self, root: Path) -> tuple[int, int]:
@@ -145,7 +150,7 @@ class LiveRooms:
         commands.send(state, verb, argument)
 
     def survival(self) -> str:
-        """Will the worker outlive the login?"""
+        """Whether the worker outlives the login."""
         from mirrortui.worker import launch
 
         return str(launch.survival())
@@ -160,18 +165,26 @@ class LiveRooms:
         return (
             Profile("user", "this account", user),
             Profile("system", "everyone on this host", system),
-            Profile("system-locked", "everyone, locked", system),
+            Profile(LOCKED, "everyone, locked", system),
         )
 
     def client_preview(self, config: MirrorConfig, profile: str, url: str, target: Path) -> ClientPreview:
         """From what is really mirrored below the root."""
         from mirrortui import clients
 
-        kind, _, lock = profile.partition("-")
-        condarc = clients.build(clients.scan(config.root), url, profile=kind, lock=bool(lock))
+        kind: clients.Profile = "user" if profile == "user" else "system"
+        condarc = clients.build(
+            clients.scan(config.root),
+            url,
+            profile=kind,
+            order=[channel.name for channel in config.channels],
+            upstreams={channel.name: channel.upstreams for channel in config.channels},
+            filtered=any(config.rules(channel) != Selection() for channel in config.channels),
+            lock=profile == LOCKED,
+        )
         found = clients.preview(condarc, target)
         return ClientPreview(
-            target, found.before or "", found.after, found.changed, found.mode, tuple(found.warnings), token=found
+            target, found.before, found.after, found.changed, found.mode, tuple(found.warnings), token=found
         )
 
     def client_write(self, preview: ClientPreview) -> ClientReceipt:
@@ -179,23 +192,10 @@ class LiveRooms:
         from mirrortui import clients
 
         receipt = clients.write(preview.token)
-        return ClientReceipt(preview.path, getattr(receipt, "backup", None), token=receipt)
+        return ClientReceipt(preview.path, receipt.backup, token=receipt)
 
     def client_undo(self, receipt: ClientReceipt) -> None:
         """Put back what was there."""
         from mirrortui import clients
 
         clients.undo(receipt.token)
-
-
-def _spec_problem(spec: str) -> str:
-    """Why a MatchSpec cannot be read; empty if it can."""
-    from rattler import MatchSpec
-
-    name = shlex.quote(naming.display(spec))
-    try:
-        MatchSpec(spec, strict=False, exact_names_only=False)
-    except Exception as error:  # noqa: BLE001 - the parser's own error types differ by version
-        first = naming.display(str(error).splitlines()[0])
-        return f"{name}: {first}"
-    return ""

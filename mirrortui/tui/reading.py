@@ -6,7 +6,6 @@ from textual.message import Message
 from textual.widget import Widget
 
 from mirrortui.config import MirrorConfig
-from mirrortui.errors import MirrorError
 from mirrortui.tui.rooms import Pair, Reading, Rooms
 from mirrortui.tui.text import problem
 
@@ -63,7 +62,7 @@ class IndexReader:
             async for reading in self._rooms.refresh(config, batch):
                 self.readings[reading.channel, reading.subdir] = reading
                 self._pace()
-        except (MirrorError, OSError, ImportError) as error:
+        except Exception as error:  # noqa: BLE001 - shown in words where the figures would be
             trouble = problem(error)
         for pair in batch:
             if self.readings[pair].phase not in _ENDS:

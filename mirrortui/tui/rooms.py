@@ -132,7 +132,7 @@ class Rooms(Protocol):
         """Blocking: tell the worker something."""
 
     def survival(self) -> str:
-        """One sentence: will a worker started here outlive the login?"""
+        """One sentence: whether a worker started here outlives the login."""
 
     def profiles(self) -> tuple[Profile, ...]:
         """The client configurations that can be written."""

@@ -41,7 +41,7 @@ def on_signals(leave: Callable[[int], None]) -> None:
             loop.add_signal_handler(number, leave, 128 + number)
 
 
-def record_crash(error: BaseException, state: Path) -> str:
+def record_crash(error: BaseException, state: Path, what: str = "mirrortui: the interface") -> str:
     """Write the traceback, without values of variables, below the state folder; return the line to print."""
     place = ""
     with suppress(OSError):
@@ -56,7 +56,7 @@ def record_crash(error: BaseException, state: Path) -> str:
     last = traceback.extract_tb(error.__traceback__)
     where = f" at {Path(last[-1].filename).name}:{last[-1].lineno}" if last else ""
     return (
-        f"mirrortui: the interface stopped, which is a fault of this program ({type(error).__name__}{where}: "
+        f"{what} stopped, which is a fault of this program ({type(error).__name__}{where}: "
         f"{display(error)}).{place} A running sync goes on; “mirrortui status” shows it."
     )
 

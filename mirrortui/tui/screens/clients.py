@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.containers import Container, Horizontal, Vertical, VerticalScroll
+from textual.content import Content
 from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Input, Label, Static
@@ -93,7 +94,7 @@ class ClientsScreen(RoomScreen):
     def _load_profiles(self) -> None:
         try:
             self._profiles = self._rooms.profiles()
-        except (MirrorError, OSError, ImportError) as error:
+        except Exception as error:  # noqa: BLE001 - shown in words where the figures would be
             self._trouble(problem(error))
             return
         rows = [Row(p.key, (p.title,)) for p in self._profiles]
@@ -144,15 +145,15 @@ class ClientsScreen(RoomScreen):
     async def _preview_now(self, number: int) -> None:
         profile = self.profile
         url = self.query_one("#client-url", Input).value.strip()
-        target = Path(self.query_one("#client-target", Input).value.strip()).expanduser()
+        target = _absolute(self.query_one("#client-target", Input).value)
         if profile is None:
             return
-        if not target.is_absolute():
+        if target is None:
             self.post_message(Previewed(number, trouble="The file needs an absolute path"))
             return
         try:
             preview = await in_thread(self._rooms.client_preview, self.view.config, profile.key, url, target)
-        except (MirrorError, OSError, ImportError) as error:
+        except Exception as error:  # noqa: BLE001 - shown in words where the figures would be
             self.post_message(Previewed(number, trouble=problem(error)))
         else:
             self.post_message(Previewed(number, preview))
@@ -271,13 +272,19 @@ class ClientsScreen(RoomScreen):
         return True
 
 
+def _absolute(text: str) -> Path | None:
+    try:
+        path = Path(text.strip()).expanduser()
+    except RuntimeError:  # ~nobody
+        return None
+    return path if path.is_absolute() else None
+
+
 def _field(name: str) -> Input:
     field = Input(id=name, compact=True, select_on_focus=False)
     field.cursor_blink = False
     return field
 
 
-def _joined(notes: list[str]) -> object:
-    from textual.content import Content
-
+def _joined(notes: list[str]) -> Content:
     return Content("\n").join([content(note) for note in notes])

@@ -35,7 +35,7 @@ def help_text(mode: str) -> str:
 class Help(ModalScreen[None]):
     """Escape or q closes it."""
 
-    BINDINGS = [*bindings("scroll"), ("escape,q,question_mark", "dismiss", "close")]
+    BINDINGS = bindings("scroll", "page")
 
     def __init__(self, mode: str) -> None:
         super().__init__()

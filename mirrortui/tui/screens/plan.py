@@ -9,7 +9,6 @@ from textual.containers import Container
 from textual.message import Message
 
 from mirrortui.config import MirrorConfig
-from mirrortui.errors import MirrorError
 from mirrortui.mirror.plan import Plan, PlannedFile, SubdirPlan, Totals
 from mirrortui.tui import format as fmt
 from mirrortui.tui.background import in_thread
@@ -22,6 +21,7 @@ from mirrortui.tui.text import problem
 from mirrortui.tui.view import View
 from mirrortui.tui.widgets.line_table import Cell, Column, LineTable, Row
 from mirrortui.tui.widgets.lines import Facts, Line, LineView, line, set_title, sides
+from mirrortui.tui.widgets.lines import width as width_of
 
 KINDS = (
     ("add", "new here"),
@@ -79,8 +79,7 @@ def summary(plan: Plan, total_disk: int, limit: str, width: int) -> list[Line]:
 
 
 def _padded(spans: Line, total: int) -> Line:
-    used = sum(fmt.cell_len(span[0]) for span in spans)
-    return (*spans, (" " * max(0, total - used), ""))
+    return (*spans, (" " * max(0, total - width_of(spans)), ""))
 
 
 def subdir_rows(subdirs: tuple[SubdirPlan, ...]) -> list[Row]:
@@ -178,7 +177,7 @@ class PlanScreen(RoomScreen):
     async def _plan_now(self, number: int, config: MirrorConfig) -> None:
         try:
             plan = await in_thread(self._rooms.plan, config)
-        except (MirrorError, OSError, ImportError) as error:
+        except Exception as error:  # noqa: BLE001 - shown in words where the figures would be
             self.post_message(Planned(number, config, trouble=problem(error)))
         else:
             self.post_message(Planned(number, config, plan))

@@ -8,7 +8,6 @@ from textual.containers import Container, Vertical
 from textual.widget import Widget
 
 from mirrortui.config import MirrorConfig
-from mirrortui.errors import MirrorError
 from mirrortui.selection.estimate import Estimate, SubdirEstimate
 from mirrortui.tui import draft
 from mirrortui.tui.bindings import bindings
@@ -197,7 +196,7 @@ class SetupScreen(RoomScreen):
     async def _discover(self, config: MirrorConfig, channel: str) -> None:
         try:
             found = await self._rooms.discover(config, channel)
-        except (MirrorError, OSError, ImportError) as error:
+        except Exception as error:  # noqa: BLE001 - shown in words where the figures would be
             self.post_message(Said(f"Subdirs of {channel} are not known: {problem(error)}", "warning"))
             return
         if found:
@@ -244,9 +243,9 @@ class SetupScreen(RoomScreen):
         """Back to what is in the file."""
         saved = self.view.saved or self._rooms.fresh()
         question = Confirm("Throw away all changes since the last save?", yes="Throw away", no="Keep")
-        self.app.push_screen(question, lambda yes: self.post_message(DraftEdited(saved)) if yes else None)
+        self.app.push_screen(question, lambda yes: self._edit(saved) if yes else None)
 
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002 - the interface
         """Only what works now."""
         has_channels = bool(self.view.config.channels)
         if action in ("tick", "tick_all", "remove", "refresh"):

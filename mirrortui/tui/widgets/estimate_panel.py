@@ -41,7 +41,7 @@ def estimate_lines(estimate: Estimate | None, total: int) -> list[Line]:
         figure("to fetch", fmt.size(estimate.bytes_to_fetch), "strong"),
         line((bars[0], "bar"), (bars[1], "new"), (bars[2], "empty")),
         line((words, style)),
-        line((f"without {', '.join(notes)}" if notes else "", "warn")),
+        *([line((f"without {', '.join(notes)}", "warn"))] if notes else []),
     ]
 
 

@@ -10,7 +10,13 @@ from mirrortui.tui.widgets.lines import Facts, Span, line, width
 LIMIT = 8
 _LAST = ("app.help", "app.leave")
 _RANK = {act.id: index for index, act in enumerate(ACTS)}
+_KEYS = {act.id: act.keys.split(",") for act in ACTS}
 _NAMES = {"question_mark": "?", "insert": "ins", "delete": "del", "f1": "F1"}
+
+
+def _from_here(action: str) -> str:
+    """An action named so that a click on the bar finds it."""
+    return action if "." in action.partition("(")[0] else f"screen.{action}"
 
 
 class KeyBar(Facts):
@@ -42,17 +48,19 @@ class KeyBar(Facts):
         wanted: dict[str, tuple[str, str, str]] = {}
         for key, active in screen.active_bindings.items():
             binding = active.binding
-            if not (binding.show and active.enabled and binding.id) or binding.id in wanted:
+            if not (binding.show and active.enabled and binding.id):
                 continue
             if typing is not None and len(key) == 1 and typing.check_consume_key(key, key):
                 continue
             if typing is not None and key in ("space", "question_mark") and typing.check_consume_key(key, "?"):
                 continue
-            wanted[binding.id] = (_NAMES.get(key, key), binding.description, binding.action)
+            keys = _KEYS.get(binding.id, [key])
+            if binding.id not in wanted or key == keys[0]:
+                wanted[binding.id] = (_NAMES.get(key, key), binding.description, _from_here(binding.action))
         if typing is not None and typing.check_consume_key("a", "a"):
             wanted = {"_esc": ("esc", "leave field", ""), "_tab": ("tab", "next", ""), **wanted}
         elif screen.has_class("-narrow"):
-            wanted["_tab"] = ("tab", "pane", "pane(1)")
+            wanted["_tab"] = ("tab", "pane", "screen.pane(1)")
         if screen.has_class("-short"):
             wanted["_screens"] = ("1-4", "screens", "")
         ids = sorted(wanted, key=lambda i: _RANK.get(i, -1))

@@ -11,7 +11,7 @@ from textual.strip import Strip
 from mirrortui.tui.bindings import bindings
 from mirrortui.tui.format import fit
 from mirrortui.tui.text import safe
-from mirrortui.tui.widgets.lines import Lines
+from mirrortui.tui.widgets.lines import Lines, Span
 
 Cell = str | tuple[str, str]
 """Text, or text and style name."""
@@ -34,6 +34,11 @@ class Row:
     key: str
     cells: tuple[Cell, ...]
     style: str = ""
+
+
+def _parts(row: Row, n: int) -> tuple[str, str]:
+    cell = row.cells[n] if n < len(row.cells) else ""
+    return (cell, "") if isinstance(cell, str) else cell
 
 
 class LineTable(Lines, can_focus=True):
@@ -110,7 +115,8 @@ class LineTable(Lines, can_focus=True):
         y = index - self.scroll_offset.y + self.head
         if old == new or not self.head <= y < self.size.height:
             return []
-        if old.style != new.style or len(old.cells) != len(new.cells):
+        shape = [[not cell for cell in row.cells] for row in (old, new)]
+        if old.style != new.style or shape[0] != shape[1]:
             return [Region(0, y, self.cells, 1)]
         spots = self._spots()
         return [Region(x, y, w, 1) for n, x, w in spots if n < len(new.cells) and old.cells[n] != new.cells[n]]
@@ -148,15 +154,22 @@ class LineTable(Lines, can_focus=True):
             base += self.get_component_rich_style(
                 "lines--cursor" if self.has_focus else "lines--cursor-off", partial=True
             )
-        spans_out = []
-        for n, _, w in self._spots():
-            cell = row.cells[n] if n < len(row.cells) else ""
-            text, style = (cell, "") if isinstance(cell, str) else cell
-            if pointed and self.has_focus and style != "strong":
+        return self.paint(tuple(self._cells_of(row, plain=pointed and self.has_focus)), total, base)
+
+    def _cells_of(self, row: Row, *, plain: bool) -> list[Span]:
+        """The cells as spans; one that is followed by empty cells may use their room."""
+        out: list[Span] = []
+        spots = self._spots()
+        while spots:
+            n, x, w = spots.pop(0)
+            text, style = _parts(row, n)
+            if plain and style != "strong":
                 style = ""  # colours chosen for the background would not be read on the cursor's
-            spans_out.append((fit(safe(text), w, right=self.columns[n].right), style))
-            spans_out.append((" ", ""))
-        return self.paint(tuple(spans_out[:-1]), total, base)
+            if not self.columns[n].right:
+                while spots and _parts(row, spots[0][0]) == ("", ""):
+                    w = spots[0][1] + spots.pop(0)[2] - x
+            out += [(fit(safe(text), w, right=self.columns[n].right), style), (" ", "")]
+        return out[:-1]
 
     # -------------------------------------------------------------------------------------------- cursor
 

@@ -1,6 +1,7 @@
 """Lines of styled spans, drawn by the line API: nothing is mounted per line, only what changed is repainted."""
 
 from collections.abc import Iterable, Sequence
+from typing import ClassVar
 
 from rich.cells import cell_len
 from rich.segment import Segment
@@ -54,7 +55,7 @@ def cut(spans: Line, total: int) -> Line:
         text = span[0]
         while cell_len(text) > total:
             text = text[:-1]
-        out.append((text, *span[1:]))  # type: ignore[arg-type] # the shape of a span is kept
+        out.append((text, *span[1:]))
         total -= cell_len(span[0])
     return tuple(out)
 
@@ -62,7 +63,7 @@ def cut(spans: Line, total: int) -> Line:
 class Lines(ScrollView):
     """Base of all line widgets: style names and the way from spans to a strip."""
 
-    COMPONENT_CLASSES = {f"lines--{name}" for name in (*STYLES, "cursor", "cursor-off")}
+    COMPONENT_CLASSES: ClassVar[set[str]] = {f"lines--{name}" for name in (*STYLES, "cursor", "cursor-off")}
 
     DEFAULT_CSS = """
     Lines {

@@ -44,31 +44,40 @@ def _same(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One key of mirror.toml in the form; `choices` makes it a choice instead of a text."""
+    """One key of mirror.toml in the form. `empty` says what an empty field means; `choices` makes it a choice."""
 
     key: str
     label: str
     hint: str
+    empty: str = ""
     parse: Callable[[str], Any] = split_words
     write: Callable[[Any], str] = join_words
     choices: tuple[str, ...] = ()
 
 
+def _text(key: str, label: str, hint: str, empty: str = "") -> Field:
+    return Field(key, label, hint, empty, _same, str)
+
+
 FIELDS = (
-    Field("mirror.name", "name", "A short name for this mirror", _same, str),
-    Field("mirror.root", "root", "The served folder, an absolute path", _same, str),
-    Field("mirror.url", "url", "How clients reach the root: http://host or file:///path", _same, str),
-    Field("selection.include", "include", "MatchSpecs, spaces between them; empty = everything"),
-    Field("selection.exclude", "exclude", 'MatchSpecs to leave out: *-nightly "numpy <1.20"'),
-    Field("selection.always", "always", "Kept even when excluded: names or MatchSpecs"),
-    Field("selection.exclude_licenses", "licenses out", "Families or SPDX ids to leave out: GPL AGPL-3.0-only"),
+    _text("mirror.name", "name", "A short name for this mirror"),
+    _text("mirror.root", "root", "The served folder, an absolute path"),
+    _text("mirror.url", "url", "How clients reach the root: http://host or file:///path"),
+    Field("selection.include", "include", 'MatchSpecs with spaces between them: numpy "scipy >=1.9,<2"', "everything"),
+    Field("selection.exclude", "exclude", 'MatchSpecs to leave out: *-nightly "numpy <1.20"', "nothing"),
+    Field("selection.always", "always", "MatchSpecs that are kept even when excluded", "nothing"),
+    Field("selection.exclude_licenses", "licenses out", "Families or SPDX ids: GPL AGPL-3.0-only", "none"),
     Field("selection.unknown_license", "lic. unknown", "Packages without a readable license", choices=("keep", "drop")),
     Field(
         "selection.formats",
         "formats",
-        "Where a package exists as .conda and .tar.bz2",
+        "Where a package exists as .conda and as .tar.bz2",
         choices=("all", "prefer-conda", "conda", "tar.bz2"),
     ),
+    Field("selection.python", "python", "Minor versions: 3.12 3.13", "every version"),
+    _text("selection.max_size", "max size", "Larger packages are left out: 2 GB", "any size"),
+    _text("selection.before", "as of", "The channel as it was at the end of a day: 2025-01-31", "today"),
+    _text("selection.min_age", "min age", "Newer packages wait: 7 days", "none"),
 )
 
 
@@ -121,7 +130,7 @@ class FieldRow(Vertical):
             if self.field.choices:
                 yield Choice(self.field.choices, self.field.choices[0], id=name)
             else:
-                box = Input(id=name, compact=True, select_on_focus=False)
+                box = Input(placeholder=self.field.empty, id=name, compact=True, select_on_focus=False)
                 box.cursor_blink = False
                 yield box
         yield Static("", classes="error", markup=False)

@@ -69,7 +69,7 @@ def header(view: View, total: int) -> Line:
     right += ((f"{fmt.size(view.free)} free" if view.free >= 0 else "", ""), (" ", ""))
     for long in (True, False):
         state = run_state(view, long=long)
-        room = total - width(right) - width(state) - fmt.cell_len(name) - 7
+        room = total - width(right) - width(state) - width(line(name)) - 7
         root = fmt.fit_tail(view.config.mirror.root, room) if room >= 8 else ""
         if root or not long or room >= 0:
             break

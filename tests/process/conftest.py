@@ -1,0 +1,38 @@
+"""Fixtures of the tests with real processes: a mirror of its own for each test, and upstreams to mirror."""
+
+import contextlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from mirrortui.serve.server import FileServer
+from tests.process.faulty import FaultyUpstream
+from tests.process.mirror import Mirror
+from tests.process.packages import ChannelTree
+
+
+@pytest.fixture
+def mirror(tmp_path: Path) -> Mirror:
+    return Mirror(tmp_path / "mirror")
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> ChannelTree:
+    """A channel `lab` that a test fills."""
+    return ChannelTree(tmp_path / "upstream")
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[..., FileServer]]:
+    """Serve a folder with the options of `FileServer`."""
+    with contextlib.ExitStack() as stack:
+        yield lambda root, **options: stack.enter_context(FileServer(root, **options))
+
+
+@pytest.fixture
+def faulty(lab: ChannelTree) -> Iterator[FaultyUpstream]:
+    """An upstream that serves `lab` and misbehaves as told."""
+    with FaultyUpstream(lab.folder.parent) as upstream:
+        yield upstream
+        assert not upstream.broken

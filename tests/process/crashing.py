@@ -1,0 +1,102 @@
+"""Runs the worker again and again, killing it at each step at which it changes the disk, and looks at what it left.
+
+Called as a process of its own: `crashing.py MIRROR_TOML PRISTINE SPARE`, where PRISTINE holds `root` and `state` as
+they are before the run, SPARE is a free folder. Prints one JSON list: for each crash point the step it came at,
+what was wrong in the published metadata right after the crash, and in how far the tree differs after a second
+run from that of a run without a crash. Everything heavy is imported once; every run is a fork.
+"""
+
+import json
+import os
+import shutil
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from mirrortui import config as settings
+from mirrortui.worker import launch, run  # noqa: F401 - imported here, so that the forks need not
+from tests.process import published
+
+STEPS = ("replace", "rename", "unlink", "remove", "rmdir", "truncate", "ftruncate", "chmod")
+MOST = 400
+
+
+def forked(work: Callable[[], object]) -> int:
+    """Run `work` in a fork; returns its wait status."""
+    child = os.fork()
+    if child == 0:
+        try:
+            work()
+        finally:
+            os._exit(0)
+    return os.waitpid(child, 0)[1]
+
+
+def crash_at(point: int, note: Path) -> None:
+    """Let this process die before (even points) or after (odd ones) the (point // 2)-th change of the disk."""
+    count = 0
+
+    def wrap(name: str, real: Callable[..., Any]) -> Callable[..., Any]:
+        def step(*arguments: Any, **options: Any) -> Any:
+            nonlocal count
+            here, count = count, count + 1
+            if 2 * here == point:
+                die(f"before {name} {arguments[0]}")
+            value = real(*arguments, **options)
+            if 2 * here + 1 == point:
+                die(f"after {name} {arguments[0]}")
+            return value
+
+        return step
+
+    def die(text: str) -> None:
+        note.write_text(text)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    for name in STEPS:
+        setattr(os, name, wrap(name, getattr(os, name)))
+
+
+def main(file: Path, pristine: Path, spare: Path) -> list[dict[str, Any]]:
+    config = settings.load(file)
+    note = spare / "note"
+
+    def restore() -> None:
+        for name, place in (("root", config.root), ("state", config.state)):
+            shutil.rmtree(place, ignore_errors=True)
+            shutil.copytree(pristine / name, place)
+
+    def go() -> None:
+        launch.foreground(file, confirm_prune=True)
+
+    restore()
+    forked(go)
+    want = published.tree(config.root)
+    out = []
+    for point in range(MOST):
+        restore()
+        note.unlink(missing_ok=True)
+
+        def crashing(point: int = point) -> None:
+            crash_at(point, note)
+            go()
+
+        killed = os.WIFSIGNALED(forked(crashing))
+        if not killed:
+            break
+        wrong = published.wrong(config.root)
+        forked(go)
+        have = published.tree(config.root)
+        differs = sorted(name for name in want.keys() | have.keys() if want.get(name) != have.get(name))
+        out.append({"step": note.read_text(), "wrong": wrong, "differs": differs})
+    return out
+
+
+if __name__ == "__main__":
+    sys.stdout.write(json.dumps(main(*(Path(word) for word in sys.argv[1:]))) + "\n")
+    sys.stdout.flush()
+    os._exit(0)

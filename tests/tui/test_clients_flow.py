@@ -1,0 +1,85 @@
+"""Clients: preview, difference, write with a receipt, undo."""
+
+from pathlib import Path
+
+from textual.widgets import Input
+
+from mirrortui.tui.screens.confirm import Confirm
+from mirrortui.tui.widgets.diff_view import DiffView
+from tests.tui.driving import driven, facts, make_app, running_app
+from tests.tui.fake_rooms import FakeRooms
+
+
+@driven
+async def test_preview_diff_write_undo() -> None:
+    rooms = FakeRooms()
+    rooms.client_warnings = ("A proxy is set: conda will ask it for the mirror too.",)
+    app = make_app(rooms, screen="clients")
+    async with running_app(app) as d:
+        await d.sees("channel_alias")
+        await d.sees("A proxy is set")
+        await d.press("d")
+        await d.sees("-  - defaults")
+        await d.sees("+  - conda-forge")
+        await d.press("w")
+        await d.until(lambda: isinstance(app.screen, Confirm))
+        await d.sees("mode 0600")
+        assert app.focused is not None
+        assert app.focused.id == "no"
+        await d.press("y")
+        await d.until(lambda: ("write", rooms.home / ".condarc") in rooms.done)
+        await d.until(lambda: "u puts it back" in d.toasts())
+        await d.sees("says this already")
+        await d.press("u")
+        await d.until(lambda: ("undo", rooms.home / ".condarc") in rooms.done)
+        await d.until(lambda: rooms.present == "channels:\n  - defaults\n")
+
+
+@driven
+async def test_profiles_change_file_and_lock() -> None:
+    app = make_app(FakeRooms(), screen="clients")
+    async with running_app(app) as d:
+        await d.sees("channel_alias")
+        await d.press("down", "down")
+        await d.sees("#!final")
+        assert app.screen.query_one("#client-target", Input).value == "/etc/conda/.condarc"
+
+
+@driven
+async def test_address_and_file_can_be_edited_and_errors_are_words() -> None:
+    rooms = FakeRooms()
+    app = make_app(rooms, screen="clients")
+    async with running_app(app) as d:
+        await d.sees("channel_alias")
+        app.screen.query_one("#client-url", Input).value = "file:///srv/conda"
+        await d.sees("channel_alias: file:///srv/conda")
+        app.screen.query_one("#client-target", Input).value = "condarc"
+        await d.until(lambda: "absolute path" in d.text())
+        app.screen.query_one("#client-target", Input).value = "/tmp/x/.condarc"
+        await d.until(lambda: d.screen.preview is not None and d.screen.preview.path == Path("/tmp/x/.condarc"))
+        app.screen.query_one("#client-url", Input).value = "http://a b"
+        await d.until(lambda: "is no URL" in d.text())
+        await d.press("w")
+        assert not isinstance(app.screen, Confirm), "nothing to write while the preview is wrong"
+
+
+@driven
+async def test_read_only_previews_but_does_not_write() -> None:
+    rooms = FakeRooms()
+    app = make_app(rooms, screen="clients", read_only=True)
+    async with running_app(app) as d:
+        await d.sees("channel_alias")
+        await d.press("w")
+        await d.pilot.pause()
+        assert not isinstance(app.screen, Confirm)
+        assert rooms.done == []
+
+
+@driven
+async def test_the_file_is_diffed_from_nothing_when_new() -> None:
+    rooms = FakeRooms()
+    rooms.present = ""
+    app = make_app(rooms, screen="clients")
+    async with running_app(app) as d:
+        await d.until(lambda: "(no file yet)" in facts(d.screen.query_one(DiffView)))
+        await d.sees("not there yet")
