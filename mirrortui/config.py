@@ -11,7 +11,8 @@ import stat
 import tempfile
 import tomllib
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
+from urllib.parse import urlsplit
 
 import msgspec
 import tomli_w
@@ -21,6 +22,7 @@ from mirrortui.errors import ConfigError, MirrorError, NameRefused
 
 Formats = Literal["all", "prefer-conda", "conda", "tar.bz2"]
 UnknownLicense = Literal["keep", "drop"]
+_CHOICES = {"formats": get_args(Formats), "unknown_license": get_args(UnknownLicense)}
 
 
 class Mirror(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -89,6 +91,12 @@ class Prune(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     never: tuple[str, ...] = ()
 
 
+class Check(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """[check]: environments that must resolve on what is published, each a list of MatchSpecs in one text."""
+
+    solve: tuple[str, ...] = ()
+
+
 class MirrorConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The whole of mirror.toml."""
 
@@ -99,6 +107,7 @@ class MirrorConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     transfer: Transfer = Transfer()
     publish: Publish = Publish()
     prune: Prune = Prune()
+    check: Check = Check()
 
     @property
     def root(self) -> Path:
@@ -140,12 +149,19 @@ def find(given: str | Path | None = None) -> Path:
     """Return the config file to use; raises `ConfigError` naming every place that was looked at."""
     if given is not None:
         path = Path(given)
-        path = path / "mirror.toml" if path.is_dir() else path
-        if not path.is_file():
-            raise ConfigError("there is no such file", where=str(path), hint="“mirrortui init” makes one")
+        path = path / "mirror.toml" if os.path.isdir(path) else path  # noqa: PTH112 - pathlib's raises where it may not look
+        try:
+            path.stat()
+        except OSError as error:
+            absent = isinstance(error, FileNotFoundError | NotADirectoryError)
+            raise ConfigError(
+                "there is no such file" if absent else f"cannot be read: {error.strerror}",
+                where=naming.display(path),
+                hint="“mirrortui init” makes one" if absent else "",
+            ) from error
         return path
     for path in search_path():
-        if path.is_file():
+        if os.path.isfile(path):  # noqa: PTH113 - pathlib's raises where it may not look
             return path
     places = ", ".join(str(p) for p in search_path())
     raise ConfigError(
@@ -170,8 +186,8 @@ def load(path: str | Path) -> MirrorConfig:
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise ConfigError(f"cannot be read: {error.strerror}", where=str(path)) from error
-    return loads(data, where=str(path))
+        raise ConfigError(f"cannot be read: {error.strerror}", where=naming.display(path)) from error
+    return loads(data, where=naming.display(path))
 
 
 def loads(data: bytes | str, *, where: str = "mirror.toml") -> MirrorConfig:
@@ -194,7 +210,8 @@ def from_dict(raw: dict[str, Any], *, where: str = "mirror.toml") -> MirrorConfi
         for index, channel in enumerate(config.channels):
             _check_override(config, channel, f"channels[{index}].selection")
     except msgspec.ValidationError as error:
-        raise ConfigError(_plain(str(error)), where=where) from error
+        what, hint = _plain(str(error))
+        raise ConfigError(what, where=where, hint=hint) from error
     _check(config, where)
     return config
 
@@ -224,9 +241,9 @@ def _check_override(config: MirrorConfig, channel: Channel, key: str) -> None:
         raise msgspec.ValidationError(str(error).replace("`$", f"`$.{key}")) from None
 
 
-def _plain(message: str) -> str:
-    """Turn msgspec's “Expected `str`, got `int` - at `$.mirror.name`” into the words of the file."""
-    what, _, at = message.partition(" - at ")
+def _plain(message: str) -> tuple[str, str]:
+    """Turn msgspec's “Expected `str`, got `int` - at `$.mirror.name`” into the words of the file, and a hint."""
+    what, _, at = message.rpartition(" - at ") if " - at " in message else (message, "", "")
     key = at.strip("`").removeprefix("$.").replace("[...]", "") or "the file"
     words = {
         "array": "list",
@@ -236,9 +253,12 @@ def _plain(message: str) -> str:
         "bool": "true or false",
         "float": "number",
     }
+    hint = "Put it in quotes" if re.search("Expected `str`, got `(int|float|date|datetime|time)`", what) else ""
+    if what.startswith("Invalid enum value"):
+        hint = f"Write one of {', '.join(_CHOICES.get(key.rpartition('.')[2], ()))}"
     what = re.sub(r"`(\w+)`", lambda m: words.get(m[1], m[1]), what)
     what = what.replace("Object missing required field", "the required key is missing:")
-    return f"{key}: {what[:1].lower()}{what[1:]}"
+    return naming.display(f"{key}: {what[:1].lower()}{what[1:]}"), hint
 
 
 def _nearest(name: str, choices: list[str]) -> str:
@@ -289,8 +309,7 @@ def _check_places(config: MirrorConfig) -> None:
     if state == root or root in state.parents or state in root.parents:
         raise ConfigError("mirror.state: must lie outside the served tree, and the tree outside of it")
     try:
-        naming.upstream_url(mirror.url)
-        naming.client_path(mirror.url.partition("://")[2].partition("/")[2], "mirror.url")
+        naming.client_path(urlsplit(naming.upstream_url(mirror.url)).path, "mirror.url")
     except NameRefused as error:
         raise _keyed("mirror.url", error) from error
 
@@ -346,6 +365,24 @@ def _check_numbers(config: MirrorConfig) -> None:
             parse(text)
         except ConfigError as error:
             raise _keyed(key, error) from error
+    if config.transfer.proxy:
+        _check_proxy(config.transfer.proxy)
+    if config.transfer.ca_bundle and not Path(config.transfer.ca_bundle).is_absolute():
+        raise ConfigError(
+            "transfer.ca_bundle: must be an absolute path", hint="The worker is started in another folder than yours"
+        )
+
+
+def _check_proxy(proxy: str) -> None:
+    try:
+        parts = urlsplit(proxy)
+        usable = parts.scheme in ("http", "https", "socks5", "socks5h") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable or not proxy.isprintable() or " " in proxy:
+        raise ConfigError(
+            f"transfer.proxy: “{naming.display(proxy)}” is no proxy URL", hint="Write for example http://proxy.lab:3128"
+        )
 
 
 # --------------------------------------------------------------------------------------------- write
@@ -358,7 +395,13 @@ def to_dict(config: MirrorConfig) -> dict[str, Any]:
     for channel in out["channels"]:
         if not channel["selection"]:
             del channel["selection"]
-    for section, struct in (("selection", Selection), ("transfer", Transfer), ("publish", Publish), ("prune", Prune)):
+    for section, struct in (
+        ("selection", Selection),
+        ("transfer", Transfer),
+        ("publish", Publish),
+        ("prune", Prune),
+        ("check", Check),
+    ):
         default = msgspec.to_builtins(struct())
         changed = {key: value for key, value in raw[section].items() if value != default[key]}
         if changed:
@@ -374,10 +417,10 @@ def dumps(config: MirrorConfig) -> str:
 def save(config: MirrorConfig, path: str | Path) -> None:
     """Validate, then write atomically; a file with a token or password in a URL is made 0600."""
     path = Path(path)
-    _check(config, str(path))
+    _check(config, naming.display(path))
     text = dumps(config)
-    secret = any(naming.has_secret(url) for channel in config.channels for url in channel.upstreams)
-    secret = secret or naming.has_secret(config.transfer.proxy)
+    urls = [url for channel in config.channels for url in channel.upstreams]
+    secret = any(map(naming.has_secret, (*urls, config.mirror.url, config.transfer.proxy)))
     mode = 0o600 if secret else 0o644
     try:
         if not secret and path.exists():
@@ -396,5 +439,7 @@ def save(config: MirrorConfig, path: str | Path) -> None:
             raise
     except OSError as error:
         raise ConfigError(
-            f"cannot be written: {error.strerror}", where=str(path), hint="Choose a writable place with --config"
+            f"cannot be written: {error.strerror}",
+            where=naming.display(path),
+            hint="Choose a writable place with --config",
         ) from error

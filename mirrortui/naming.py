@@ -169,9 +169,9 @@ def mask(text: str) -> str:
 
 
 def display(text: object, limit: int = 300) -> str:
-    """Return outside text fit for a terminal or a log: masked, on one line, without control characters.
+    r"""Return outside text fit for a terminal or a log: masked, on one line, without control characters.
 
-    Characters that move the cursor, change direction or are no text become their escape (`\\x1b`).
+    Characters that move the cursor, change direction or are no text become their escape (`\x1b`).
     """
     out = []
     for char in mask(str(text))[: limit + 1]:

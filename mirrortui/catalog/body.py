@@ -21,11 +21,19 @@ SECTIONS = ("packages", "packages.conda")
 
 MAX_RECORD = 64 << 20
 MAX_VALUE = 512 << 20
+MAX_KEY = 100
+"""Bytes of a top-level key: it becomes part of a file name."""
+MAX_KEYS = 1000
+MAX_DEPTH = 100
+"""Of brackets in one value: deeper ones break the readers of every language."""
 
-_KEY = re.compile(rb',\s*"[^"\\]+\.(?:conda|tar\.bz2)"\s*:\s*\{')
-_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"|[{}\[\],"]', re.DOTALL)
-_NAME = re.compile(rb'\s*("(?:[^"\\]|\\.)*")\s*:\s*', re.DOTALL)
-_SCALAR = re.compile(rb'"(?:[^"\\]|\\.)*"|[^,}\]\s"]+', re.DOTALL)
+_SPACE = b" \t\r\n"
+# Possessive: a plain `(?:[^"\\]|\\.)*` remembers every character, 100 bytes of memory for each.
+_STRING = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
+_KEY = re.compile(rb',[ \t\r\n]*"[^"\\]+\.(?:conda|tar\.bz2)"[ \t\r\n]*:[ \t\r\n]*\{')
+_TOKEN = re.compile(_STRING + rb'|[{}\[\],"]', re.DOTALL)
+_NAME = re.compile(rb"(" + _STRING + rb")[ \t\r\n]*:", re.DOTALL)
+_SCALAR = re.compile(_STRING + rb'|[^,}\] \t\r\n"]+', re.DOTALL)
 
 
 def split(
@@ -39,6 +47,7 @@ def split(
     reader = _Reader(chunks)
     reader.expect(b"{", "is not a JSON object")
     if reader.peek() == b"}":
+        reader.end()
         return
     seen = set()
     while True:
@@ -46,12 +55,15 @@ def split(
         if key in seen:
             raise BadRepodata(f"holds “{display(key)}” twice")
         seen.add(key)
+        if len(seen) > MAX_KEYS:
+            raise BadRepodata(f"holds more than {MAX_KEYS} top-level keys", hint="This is no repodata")
         if key in SECTIONS and reader.peek() == b"{":
             reader.expect(b"{", "")
             yield from _section(reader, key, records)
         else:
             value(key, reader.value())
         if reader.peek() == b"}":
+            reader.end()
             return
         reader.expect(b",", f"is not valid JSON after “{display(key)}”")
 
@@ -78,11 +90,21 @@ class _Reader:
     def peek(self) -> bytes:
         """The next byte that is no white space."""
         while True:
-            self.buf = self.buf.lstrip()
+            self.buf = self.buf.lstrip(_SPACE)
             if self.buf:
                 return self.buf[:1]
             if not self.more():
                 raise self.truncated()
+
+    def end(self) -> None:
+        """Step over the closing brace; nothing may follow it."""
+        self.buf = self.buf[1:]
+        while True:
+            if self.buf.strip(_SPACE):
+                raise BadRepodata("goes on behind its end")
+            self.buf = b""
+            if not self.more():
+                return
 
     def expect(self, byte: bytes, otherwise: str) -> None:
         if self.peek() != byte:
@@ -90,16 +112,21 @@ class _Reader:
         self.buf = self.buf[1:]
 
     def key(self) -> str:
+        if self.peek() != b'"':
+            raise BadRepodata("is not valid JSON")
         while (match := _NAME.match(self.buf)) is None:
-            if len(self.buf) > MAX_RECORD or (len(self.buf) > 1 and not self.buf.lstrip().startswith(b'"')):
-                raise BadRepodata("is not valid JSON")
+            if len(self.buf) > 20 * MAX_KEY:
+                raise BadRepodata("is not valid JSON, or holds a very long key")
             if not self.more():
                 raise self.truncated()
         self.buf = self.buf[match.end() :]
         try:
-            return str(msgspec.json.decode(match[1], type=str))
+            key = msgspec.json.decode(match[1], type=str)
         except (msgspec.DecodeError, UnicodeError) as error:
             raise BadRepodata(f"is not valid JSON: {error}") from error
+        if len(key.encode()) > MAX_KEY:
+            raise BadRepodata(f"holds the very long key “{display(key, 40)}”", hint="This is no repodata")
+        return key
 
     def value(self) -> bytes:
         """One whole value, as bytes."""
@@ -113,13 +140,14 @@ class _Reader:
                 cut = match.end() if match is not None and (match.end() < len(self.buf) or self.ended) else None
             if cut is not None:
                 raw, self.buf = self.buf[:cut], self.buf[cut:]
+                _check(raw)
                 return raw
             if len(self.buf) > MAX_VALUE:
                 raise BadRepodata("holds a value over 512 MB")
-            if not self._double():
+            if not self.double():
                 raise self.truncated()
 
-    def _double(self) -> bool:
+    def double(self) -> bool:
         """Read on until the buffer has doubled, so that rescanning a long value stays linear in all."""
         goal = 2 * len(self.buf)
         grew = self.more()
@@ -134,12 +162,14 @@ def _section(reader: _Reader, name: str, records: Callable[[str, bytes], T]) -> 
         reader.expect(b"}", "")
         return
     while True:
+        if reader.peek() in (b",", b"}"):
+            raise BadRepodata(f"is not valid JSON: “{name}” has a comma too many")
         cut = _last_key(reader.buf)
         if cut:
             try:
                 out = records(name, b"".join((b"{", memoryview(reader.buf)[:cut], b"}")))
-            except msgspec.DecodeError:
-                pass
+            except (msgspec.DecodeError, UnicodeError, RecursionError):
+                pass  # the count of brackets finds out
             else:
                 reader.buf = reader.buf[cut + 1 :]
                 yield out
@@ -153,28 +183,34 @@ def _section(reader: _Reader, name: str, records: Callable[[str, bytes], T]) -> 
             yield out
             if end is not None:
                 return
-        elif end is not None:
-            raise BadRepodata("is not valid JSON: a section ends with a comma")
         elif len(reader.buf) > MAX_RECORD:
             raise BadRepodata("holds a record over 64 MB")
-        if not reader.more():
+        if not (reader.more() if cut else reader.double()):
             raise reader.truncated()
 
 
 def _decode(records: Callable[[str, bytes], T], name: str, block: bytes) -> T:
     try:
         return records(name, b"{" + block + b"}")
-    except msgspec.DecodeError as error:
-        raise BadRepodata(f"is not valid JSON in “{name}”: {error}") from error
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+        raise BadRepodata(f"is not valid JSON in “{name}”: {display(error)}") from error
+
+
+def _check(raw: bytes) -> None:
+    """Refuse now what a later reader of this value would stumble over."""
+    try:
+        msgspec.json.decode(raw)
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+        raise BadRepodata(f"is not valid JSON: {display(error)}") from error
 
 
 def _last_key(buf: bytes) -> int:
-    """Where the comma before the last record key stands; 0 if there is none."""
+    """Where the comma before the last record key stands; 0 if there is none (or none of less than 1,024 bytes)."""
     low = len(buf)
     while low > 0:
-        low = max(0, low - 16384)
+        high, low = low + 1024, max(0, low - 16384)
         last = 0
-        for match in _KEY.finditer(buf, low):
+        for match in _KEY.finditer(buf, low, high):
             last = match.start()
         if last:
             return last
@@ -188,6 +224,8 @@ def scan(buf: bytes, depth: int) -> tuple[int | None, int]:
         char = match[0]
         if char in (b"{", b"["):
             depth += 1
+            if depth > MAX_DEPTH:
+                raise BadRepodata("is nested too deeply")
         elif char in (b"}", b"]"):
             depth -= 1
             if depth < 0:

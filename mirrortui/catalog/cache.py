@@ -26,6 +26,8 @@ from mirrortui.catalog.index import Catalog, Source, SubdirIndex
 from mirrortui.errors import BadRepodata, StateError
 
 MAX_UNPACKED = 8 << 30
+MAX_WINDOW = 1 << 27
+"""What every zstd client unpacks without being asked to take more: a window is memory, and the upstream chooses it."""
 CHUNK = 1 << 20
 
 
@@ -55,7 +57,16 @@ def _meta(inner: Path) -> dict[str, Any] | None:
         meta = msgspec.json.decode((inner / "meta.json").read_bytes(), type=dict[str, Any])
     except (OSError, msgspec.DecodeError):
         return None
-    return meta if meta.get("format") == decode.FORMAT and (inner / "body.json.zst").exists() else None
+    return meta if meta.get("format") == decode.FORMAT and _whole(inner) else None
+
+
+def _whole(inner: Path) -> bool:
+    """Whether every file has the size it was left with: a lost or cut-off one (power failure, full disk) means a new fetch."""
+    try:
+        sizes = msgspec.json.decode((inner / "files.json").read_bytes(), type=dict[str, int])
+        return all((inner / name).stat().st_size == size for name, size in sizes.items())
+    except (OSError, msgspec.DecodeError):
+        return False
 
 
 def write_source(place: Path, source: Source) -> None:
@@ -63,9 +74,15 @@ def write_source(place: Path, source: Source) -> None:
     try:
         place.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(prefix=".source.", dir=place)
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(msgspec.json.encode(source))
-        Path(temporary).replace(place / "source.json")
+        try:
+            with os.fdopen(handle, "wb") as stream:
+                stream.write(msgspec.json.encode(source))
+                stream.flush()
+                os.fsync(stream.fileno())
+            Path(temporary).replace(place / "source.json")
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
     except OSError as error:
         raise StateError(f"cannot be written: {error.strerror}", where=str(place)) from error
     for old in place.iterdir():
@@ -97,7 +114,7 @@ def unpacked(body: Path, size: int = CHUNK) -> Iterator[bytes]:
     Raises `BadRepodata` where the zstd stream is broken or absurdly large.
     """
     total = 0
-    unpacker = zstandard.ZstdDecompressor(max_window_size=1 << 31)
+    unpacker = zstandard.ZstdDecompressor(max_window_size=MAX_WINDOW)
     with (
         ThreadPoolExecutor(1) as ahead,
         body.open("rb") as stream,
@@ -119,7 +136,10 @@ def unpacked(body: Path, size: int = CHUNK) -> Iterator[bytes]:
 
 def decode_into(fresh: Path) -> dict[str, Any]:
     """Decode `fresh/body.json.zst` into columns beside it; returns the meta."""
-    return decode.decode(unpacked(fresh / "body.json.zst"), fresh)
+    meta = decode.decode(unpacked(fresh / "body.json.zst"), fresh)
+    sizes = {path.name: path.stat().st_size for path in fresh.iterdir()}
+    (fresh / "files.json").write_bytes(msgspec.json.encode(sizes))
+    return meta
 
 
 def open_index(state: Path, channel: str, subdir: str) -> SubdirIndex | None:

@@ -79,7 +79,7 @@ COLUMNS: dict[str, tuple[str, str]] = {
 """Column name -> (array type code while decoding, numpy type on disk)."""
 
 
-class _Table:
+class Table:
     """Texts seen so far, in order of first appearance."""
 
     def __init__(self, *first: Any) -> None:
@@ -105,8 +105,8 @@ class Decoder:
         self.others: dict[str, bytes] = {}
         self.sections: list[str] = []
         self.odd: dict[int, str] = {}
-        self.names, self.versions = _Table(), _Table()
-        self.licenses, self.python = _Table(("", "")), _Table(())
+        self.names, self.versions = Table(), Table()
+        self.licenses, self.python = Table(("", "")), Table(())
         self._files = {name: (folder / f"{name}.col").open("wb") for name in COLUMNS}
         self._raw = {name: (folder / name).open("wb") for name in ("fn.txt", "sha256.col", "md5.col")}
         self._stems = array("q")

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -18,6 +19,8 @@ from mirrortui.catalog.index import Source
 from mirrortui.errors import BadRepodata, UpstreamError, UpstreamStatus, UpstreamUnreachable
 
 MAX_RECEIVED = 1 << 30
+HEAD = 64
+"""Bytes by which an answer is known for what it is; they may come one at a time."""
 _MISSING = (403, 404, 410)  # object stores answer 403 for a key that is not there
 
 Report = Callable[["Progress"], None]
@@ -71,7 +74,7 @@ async def _from(
             headers = {"If-None-Match": known.etag} if known.etag else {}
             headers |= {"If-Modified-Since": known.modified} if known.modified else {}
         async with get(client, url, headers) as response:
-            if response.status_code == 304 and known is not None:
+            if response.status_code == 304 and known is not None and headers:
                 return replace(known, checked=time.time())
             if response.status_code in _MISSING:
                 continue
@@ -91,18 +94,19 @@ async def _receive(
 ) -> Source:
     """Write the body as zstd, hashing the packed bytes; a plain one is packed on the way."""
     length = response.headers.get("content-length", "")
-    total = int(length) if length.isdigit() else 0
+    total = int(length) if re.fullmatch("[0-9]{1,15}", length) else 0
     if total > MAX_RECEIVED:
         raise BadRepodata(f"announces {total} bytes of metadata", where=naming.display(url), hint="This is no repodata")
-    received, first = 0, True
+    received, head = 0, b""
     digest = hashlib.sha256()
     packer = zstandard.ZstdCompressor(level=3).compressobj() if encoding == "json" else None
     with target.open("wb") as stream:
         try:
             async for chunk in response.aiter_raw():
-                if first:
-                    _check_first(bytes(chunk[:64]), encoding, url)
-                    first = False
+                if len(head) < HEAD:
+                    head += bytes(chunk[:HEAD])
+                    if len(head) >= HEAD:
+                        _check_first(head, encoding, url)
                 received += len(chunk)
                 if received > MAX_RECEIVED:
                     raise BadRepodata("does not end within 1 GB", where=naming.display(url), hint="This is no repodata")
@@ -113,12 +117,14 @@ async def _receive(
             raise unreachable(error, url) from error
         if packer:
             stream.write(packer.flush())
-    if first:
-        raise BadRepodata("is empty", where=naming.display(url), hint="The upstream sent no bytes; try again later")
     if total and received != total:
         raise UpstreamUnreachable(
             f"was cut off after {received} of {total} bytes", where=naming.display(url), hint="Try again"
         )
+    if not received:
+        raise BadRepodata("is empty", where=naming.display(url), hint="The upstream sent no bytes; try again later")
+    if len(head) < HEAD:
+        _check_first(head, encoding, url)
     headers = response.headers
     return Source(
         url=url,

@@ -20,22 +20,23 @@ async def get(
 
     Raises `UpstreamUnreachable` for anything below HTTP, `UpstreamError` for a redirect that is not followed.
     """
-    request = client.build_request(method, url, headers=headers)
-    for _ in range(MAX_REDIRECTS + 1):
+    headers, target = dict(headers or {}), httpx.URL("")
+    for hop in range(MAX_REDIRECTS + 1):
         try:
+            request = client.build_request(method, target if hop else url, headers=headers)
             response = await client.send(request, stream=True, follow_redirects=False)
         except (httpx.TransportError, httpx.InvalidURL) as error:
             raise unreachable(error, url) from error
-        target = _redirect(response, url)
-        if target is None:
-            try:
+        try:
+            following = _redirect(response, url)
+            if following is None:
                 yield response
-            finally:
-                await response.aclose()
-            return
-        await response.aclose()
-        kept = {k: v for k, v in (headers or {}).items() if target.host == request.url.host or k.lower() not in _SECRET}
-        request = client.build_request(method, target, headers=kept)
+                return
+        finally:
+            await response.aclose()
+        target = following
+        if (target.host, target.port) != (request.url.host, request.url.port):
+            headers = {key: value for key, value in headers.items() if key.lower() not in _SECRET}
     raise UpstreamError("redirects in a circle", where=display(url), hint="Check the upstream's URL")
 
 

@@ -1,10 +1,10 @@
 """One subdir of a catalog: columns on disk, opened by memory map; rows are records in upstream's order."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import numpy as np
@@ -16,6 +16,7 @@ from mirrortui.errors import BadRepodata
 Ints = npt.NDArray[np.signedinteger[Any]]
 Bytes = npt.NDArray[np.uint8]
 Mask = npt.NDArray[np.bool_]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,13 +181,46 @@ class SubdirIndex:
         names = self.file_names.decode().split("\n")[:-1]
         return names if mask is None else [names[i] for i in np.flatnonzero(mask)]
 
+    def row(self, fn: str) -> int | None:
+        """The row of a file name (the last one, where the index has it twice); None if there is none."""
+        text, names = fn.encode("utf-8", "surrogatepass") + b"\n", self.file_names
+        if names.startswith(text) and names.count(b"\n" + text) == 0:
+            return 0
+        place = names.rfind(b"\n" + text)
+        return None if place < 0 else int(np.searchsorted(self.offsets, place + 1))
+
     def build(self, row: int) -> str:
-        """The build string of a row; read from the file name, where a regular one holds it last."""
-        odd = self.meta.get("odd", {}).get(str(row))
-        if odd is not None:
-            return str(odd)
-        stem = self.fn(row).removesuffix(".conda").removesuffix(".tar.bz2")
-        return stem.rpartition("-")[2]
+        """The build string of a row."""
+        return self.builds([row])[0]
+
+    def builds(self, rows: Sequence[int] | Ints) -> list[str]:
+        """Build strings of rows; read from the file names, where regular ones hold them last."""
+        names, odd = self.file_names, self.meta.get("odd", {})
+        rows = np.asarray(rows, dtype=np.int64)
+        starts, ends = self.offsets[rows].tolist(), self.offsets[rows + 1].tolist()
+        conda = (self.flags[rows] & decode.CONDA).tolist()
+        out = []
+        for start, end, is_conda in zip(starts, ends, conda, strict=True):
+            stop = end - (7 if is_conda else 9)
+            out.append(names[names.rfind(b"-", start, stop) + 1 : stop].decode())
+        if odd:
+            for place, row in enumerate(rows.tolist()):
+                out[place] = str(odd.get(str(row), out[place]))
+        return out
+
+    @cached_property
+    def by_name(self) -> tuple[Ints, Ints]:
+        """Rows sorted by name, and where the rows of each name begin (one more at the end)."""
+        order = np.argsort(self.name, kind="stable").astype(np.int32)
+        return order, np.searchsorted(self.name[order], np.arange(len(self.names) + 1))
+
+    def rows_of(self, name: str) -> Ints:
+        """The rows of one package name."""
+        place = self.name_places.get(name)
+        if place is None:
+            return np.zeros(0, np.int32)
+        order, begins = self.by_name
+        return order[begins[place] : begins[place + 1]]
 
     def digest(self, row: int) -> tuple[str, bytes] | None:
         """The hash to check a file by: ("sha256", 32 bytes), else ("md5", 16 bytes), else None."""
@@ -201,6 +235,25 @@ class SubdirIndex:
     def usable(self) -> Mask:
         """Rows that count: not overwritten by a later entry of the same file name."""
         return np.equal(np.bitwise_and(self.flags, decode.DUPLICATE), 0)
+
+    @cached_property
+    def _memory(self) -> dict[Hashable, Any]:
+        return {}
+
+    def remember(self, key: Hashable, make: Callable[[], T]) -> T:
+        """Return what was made under a key before, or make it: masks and orders that many questions share.
+
+        The newest hundred are kept; an index never changes, so that nothing in here can be stale.
+        """
+        memory = self._memory
+        if key in memory:
+            memory[key] = memory.pop(key)  # the last used goes last
+        else:
+            memory[key] = make()
+            while len(memory) > 100:
+                memory.pop(next(iter(memory)))
+        value: T = memory[key]
+        return value
 
     def top(self, key: str) -> Any:
         """Another top-level value of the body (`info`, `removed`, ...), decoded; None if absent."""

@@ -1,5 +1,6 @@
 """The entry point: finds the verb, imports only its module, turns errors into one line and an exit code."""
 
+import contextlib
 import importlib
 import os
 import sys
@@ -15,6 +16,7 @@ VERBS = {
     "init": "setup",
     "estimate": "setup",
     "plan": "setup",
+    "explain": "explaining",
     "sync": "running",
     "status": "running",
     "pause": "running",
@@ -95,5 +97,6 @@ def run(arguments: list[str] | None = None) -> int:
 
 
 def _say(text: str, code: int) -> int:
-    click.echo(f"mirrortui: {display(text, 2000)}", err=True)
+    with contextlib.suppress(OSError):  # a terminal that has gone
+        click.echo(f"mirrortui: {display(text, 2000)}", err=True)
     return code

@@ -1,6 +1,8 @@
 """What all verbs share: the --config and --json options, tables, sizes in words."""
 
 import json
+import os
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -48,8 +50,11 @@ def emit_line(value: Any) -> None:
 
 
 def say(text: str) -> None:
-    """Narrate, on stderr."""
-    click.echo(display(text, 2000), err=True)
+    """Narrate, on stderr. A terminal or pipe that has gone does not end the work that is told of."""
+    try:
+        click.echo(display(text, 2000), err=True)
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
 
 
 def size(count: float) -> str:

@@ -132,9 +132,7 @@ def refresh(settings: MirrorConfig, *, quiet: bool = False) -> dict[tuple[str, s
 
     def report(progress: Progress) -> None:
         what = f"{progress.channel}/{progress.subdir}"
-        if progress.phase == "failed":
-            say(f"warning: {what}: {progress.text}")
-        elif live and progress.phase in ("fetch", "decode"):
+        if live and progress.phase in ("fetch", "decode"):
             click.echo(f"\r\x1b[K{what}: {progress.phase} {size(progress.bytes_done)}", nl=False, err=True)
 
     async def work() -> dict[tuple[str, str], str]:
@@ -147,6 +145,8 @@ def refresh(settings: MirrorConfig, *, quiet: bool = False) -> dict[tuple[str, s
     problems = asyncio.run(work())
     if live:
         click.echo("\r\x1b[K", nl=False, err=True)
+    for (channel, subdir), text in problems.items():
+        say(f"warning: {channel}/{subdir}: {text}")
     return problems
 
 

@@ -141,15 +141,21 @@ def _is_own(old: RcText) -> bool:
     rows = [line.strip() for _, line in rctext.lines(old.text, 0, len(old.text))]
     whole = [row for row in rows if row.startswith("#")]
     beside = {rctext.comment_at(row, 0) for row in rows if not row.startswith("#")}
-    custom, multi, listed = (old.values.get(key) for key in ("custom_channels", "custom_multichannels", "channels"))
+    custom, multi, listed = (
+        _names(old.values.get(key)) for key in ("custom_channels", "custom_multichannels", "channels")
+    )
     return (
         rows[0].startswith(why.HEADER)
         and all(why.is_own(row) for row in whole)
         and beside <= {"", FINAL}
         and old.values.keys() <= KEYS
-        and set(custom or ()) <= set(HARD_CODED)
-        and set(multi or ()) <= set(listed or ())
+        and custom <= set(HARD_CODED)
+        and multi <= listed
     )
+
+
+def _names(value: Any) -> set[str]:
+    return {str(item) for item in value} if isinstance(value, list | dict) else set()
 
 
 # ---------------------------------------------------------------------------------------------- refusals

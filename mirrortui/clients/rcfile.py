@@ -132,7 +132,8 @@ def write(plan: Preview) -> Receipt:
     try:
         plan.target.parent.mkdir(parents=True, exist_ok=True)
         if content is not None and status is not None:
-            backup = _beside(plan.target, "bak", content, status)
+            private = naming.mask(plan.before) != plan.before
+            backup = _beside(plan.target, "bak", content, status, plan.mode if private else None)
         _replace(plan.target, data, plan.mode, status)
     except OSError as error:
         if backup is not None:
@@ -221,7 +222,7 @@ def _decode(content: bytes | None, path: Path) -> tuple[str, str]:
     return (_BOM, text[1:]) if text.startswith(_BOM) else ("", text)
 
 
-def _beside(path: Path, kind: str, content: bytes, like: os.stat_result) -> Path:
+def _beside(path: Path, kind: str, content: bytes, like: os.stat_result, mode: int | None = None) -> Path:
     """Keep content as `<name>.<UTC time>.<kind>`: UTC, so that names sort by age all year."""
     stamp = dt.datetime.now(dt.UTC).strftime("%Y%m%d-%H%M%S")
     for number in range(1, 1000):
@@ -231,7 +232,7 @@ def _beside(path: Path, kind: str, content: bytes, like: os.stat_result) -> Path
         except FileExistsError:
             continue
         try:
-            _fill(handle, content, stat.S_IMODE(like.st_mode), like)
+            _fill(handle, content, stat.S_IMODE(like.st_mode) if mode is None else mode, like)
         except BaseException:
             copy.unlink(missing_ok=True)
             raise

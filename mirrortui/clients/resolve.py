@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from mirrortui.clients.mirrorurl import bare, location
 from mirrortui.naming import KNOWN_SUBDIRS, PACKAGE_SUFFIXES
@@ -76,13 +76,13 @@ class _LookUp:
     """conda's tables of channels, built once from a mapping."""
 
     def __init__(self, rc: Mapping[str, Any]) -> None:
-        values = {key: default if rc.get(key) is None else rc[key] for key, default in BUILT_IN.items()}
+        values = {key: _typed(rc.get(key), default) for key, default in BUILT_IN.items()}
         self._alias = _Channel(_scheme(values["channel_alias"]), location(values["channel_alias"]), "", "channel_alias")
         self._old_aliases = [location(url) for url in values["migrated_channel_aliases"]]
         self._old_names = sorted(values["migrated_custom_channels"].items(), key=lambda item: -len(item[0]))
-        groups = dict(values["custom_multichannels"])
+        groups = {name: _typed(urls, []) for name, urls in values["custom_multichannels"].items() if urls is not None}
         group_key = dict.fromkeys(groups, "custom_multichannels")
-        if groups.get("defaults") is None:
+        if "defaults" not in groups:
             groups["defaults"] = values["default_channels"]
             group_key["defaults"] = "default_channels"
         groups["local"] = ()  # always conda-build's, whatever the file says
@@ -174,8 +174,21 @@ def _begins(text: str, start: str) -> bool:
     return all(a == b for a, b in zip(text.split("/"), start.split("/"), strict=False))
 
 
+def _typed(value: Any, default: Any) -> Any:
+    """The value in the form of the built-in one; conda refuses other forms, null counts as absent."""
+    if isinstance(default, str):
+        return value if isinstance(value, str) else default
+    if isinstance(default, Mapping):
+        return (
+            {str(k): v if isinstance(v, list) else str(v) for k, v in value.items() if v is not None}
+            if isinstance(value, Mapping)
+            else default
+        )
+    return [str(item) for item in value] if isinstance(value, list | tuple) else default
+
+
 def _scheme(url: str) -> str:
-    return urlsplit(url).scheme or "https"
+    return url.partition("://")[0].lower() if "://" in url else "https"
 
 
 def _without_platform(text: str) -> str:

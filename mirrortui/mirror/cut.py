@@ -5,16 +5,16 @@ Unknown keys survive, inside records and beside them. What would lead a client o
 absolute URLs. Signatures go too, since they no longer fit what is published.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from itertools import compress
 from typing import Any
 
 import msgspec
 
-from mirrortui.catalog import cache, decode
-from mirrortui.catalog.body import SECTIONS, split
+from mirrortui.catalog import decode
+from mirrortui.catalog.body import SECTIONS
 from mirrortui.catalog.index import Mask, SubdirIndex
-from mirrortui.errors import BadRepodata
+from mirrortui.catalog.walk import walk
 
 Write = Callable[[bytes], object]
 
@@ -73,39 +73,25 @@ def _sections_seen(index: SubdirIndex) -> list[str]:
 
 
 def _pieces(index: SubdirIndex, keep: Mask) -> Iterator[tuple[str, list[bytes]]]:
-    """Yield for each block the kept records as `"fn":{...}`, walking the rows along with the body."""
-    assert index.body is not None
+    """Yield for each block the kept records as `"fn":{...}`."""
     loose = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
-    names, offsets, row = index.file_names, index.offsets, 0
-
-    def block(section: str, data: bytes) -> tuple[str, dict[str, msgspec.Raw], bool]:
-        return section, loose(data), decode.has_link(data)
-
-    for section, records, linked in split(cache.unpacked(index.body), block, lambda _key, _raw: None):
-        fns = list(records)
-        end = min(row + len(fns), index.rows)
-        if "\n".join(fns).encode() + b"\n" == names[int(offsets[row]) : int(offsets[end])]:
-            chosen: Iterable[tuple[str, msgspec.Raw]] = compress(records.items(), keep[row:end].tolist())
-            row = end
-        else:  # a record of this block was refused when it was decoded
-            kept = []
-            for item in records.items():
-                if row < index.rows and item[0] == index.fn(row):
-                    if keep[row]:
-                        kept.append(item)
-                    row += 1
-            chosen = kept
-        yield section, [b'"%s":%s' % (fn.encode(), _unlink(raw) if linked else raw) for fn, raw in chosen]
-    if row != index.rows:
-        raise BadRepodata(
-            "does not fit its cached columns", where=str(index.body), hint="Remove that folder; it is fetched anew"
-        )
+    linked = bool((index.flags & decode.LINKS).any())
+    for block in walk(index, loose):
+        rows = block.rows
+        mask = keep[rows.start : rows.stop] if isinstance(rows, range) else keep[rows]
+        chosen = compress(zip(block.fns, block.values, strict=True), mask.tolist())
+        if linked:
+            yield block.section, [b'"%s":%s' % (fn.encode(), _unlink(raw)) for fn, raw in chosen]
+        else:
+            yield block.section, [b'"%s":%s' % (fn.encode(), raw) for fn, raw in chosen]
 
 
-def _unlink(raw: msgspec.Raw) -> bytes:
-    if not decode.has_link(bytes(raw)):
-        return bytes(raw)
-    record = msgspec.json.decode(raw)
+def _unlink(raw: object) -> bytes:
+    assert isinstance(raw, msgspec.Raw)
+    text = bytes(raw)
+    if not decode.has_link(text):
+        return text
+    record = msgspec.json.decode(text)
     return msgspec.json.encode({k: v for k, v in record.items() if k not in _RECORD_LINKS})
 
 

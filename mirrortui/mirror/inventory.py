@@ -145,7 +145,9 @@ class Inventory:
 
     def published(self, channel: str, subdir: str) -> Published | None:
         """What was last published of a subdir."""
-        rows = self._query("select key, files, records, upstream from published where folder=?", (self._id(channel, subdir),))
+        rows = self._query(
+            "select key, files, records, upstream from published where folder=?", (self._id(channel, subdir),)
+        )
         return Published(*rows[0]) if rows else None  # type: ignore[arg-type]  # the columns' types are the tuple's
 
     def set_published(self, channel: str, subdir: str, published: Published | None) -> None:

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
+from mirrortui.selection.reasons import Broken
+
 
 @dataclass(frozen=True, slots=True)
 class Totals:
@@ -55,6 +57,7 @@ class Plan:
     largest: tuple[PlannedFile, ...] = ()
     drops: tuple[PlannedFile, ...] = ()
     warnings: tuple[str, ...] = ()
+    broken: tuple[Broken, ...] = ()
 
     def total(self, kind: str) -> Totals:
         """Sum of add, replace, keep, drop or prune_due over all subdirs."""
@@ -80,6 +83,11 @@ class Plan:
         ]
         out["largest"] = [
             {"channel": f.channel, "subdir": f.subdir, "fn": f.fn, "bytes": f.bytes} for f in self.largest
+        ]
+        out["broken"] = [
+            {"channel": b.channel, "subdir": b.subdir, "depends": b.spec, "name": b.name, "packages": b.packages}
+            | {"example": b.example, "reason": b.reason.name.lower().replace("_", "-"), "mend": {"always": b.mend}}
+            for b in self.broken
         ]
         out |= {"disk": {"free": self.free, "needed": self.needed}, "eta": self.eta, "warnings": list(self.warnings)}
         return out

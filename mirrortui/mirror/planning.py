@@ -15,6 +15,8 @@ from mirrortui.mirror.inventory import Entry, Inventory
 from mirrortui.mirror.plan import Plan, PlannedFile, SubdirPlan, Totals
 from mirrortui.mirror.presence import Presence
 from mirrortui.mirror.store import Disk
+from mirrortui.naming import display
+from mirrortui.selection.reasons import WORDS, Broken
 from mirrortui.selection.select import Selection, SubdirSelection
 
 SAMPLE = 20
@@ -88,6 +90,7 @@ def plan(
     inventory: Inventory,
     disk: Disk,
     warnings: Iterable[str] = (),
+    broken: tuple[Broken, ...] = (),
     *,
     now: float | None = None,
 ) -> Plan:
@@ -109,7 +112,7 @@ def plan(
         subdirs = [_without_prune(s) for s in subdirs]
     needed = sum(s.add.bytes + s.replace.bytes for s in subdirs)
     limit = quantities.rate(config.transfer.limit)
-    notes = [*warnings, *_warnings(todo, needed, disk)]
+    notes = [*warnings, *_warnings(todo, needed, disk), *(_break(b) for b in broken[:SAMPLE])]
     return Plan(
         id=_digest(config, todo),
         created=moment,
@@ -120,6 +123,15 @@ def plan(
         largest=tuple(_largest(todo)),
         drops=tuple(drops[:SAMPLE]),
         warnings=tuple(notes),
+        broken=broken,
+    )
+
+
+def _break(item: Broken) -> str:
+    need = "1 package needs" if item.packages == 1 else f"{item.packages} packages need"
+    return (
+        f"{item.channel}/{item.subdir}: {need} {display(item.spec)} (for example {item.example}), "
+        f'{WORDS[item.reason]}; always = ["{item.mend}"] would keep it'
     )
 
 

@@ -1,7 +1,7 @@
 """A survey: the cached catalog and the tree as they are now, to ask for estimates and plans of any draft config."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from mirrortui.catalog import cache
@@ -12,8 +12,9 @@ from mirrortui.mirror.inventory import Inventory
 from mirrortui.mirror.plan import Plan
 from mirrortui.mirror.presence import Presence, presence
 from mirrortui.mirror.store import Disk, Store
+from mirrortui.selection.decide import decide, decide_quickly
 from mirrortui.selection.estimate import Estimate, estimate
-from mirrortui.selection.select import select
+from mirrortui.selection.explain import Answer, explain
 
 
 @dataclass(frozen=True)
@@ -29,25 +30,37 @@ class Survey:
         """The (channel, subdir) pairs whose index is at hand."""
         return tuple(self.catalog.indexes)
 
-    def estimate(self, config: MirrorConfig) -> Estimate:
-        """What a config (perhaps a draft) wants; raises `ConfigError` for a rule that cannot be read."""
-        chosen = select(self.catalog, config)
+    def estimate(
+        self, config: MirrorConfig, *, quick: bool = False, cancelled: Callable[[], bool] = lambda: False
+    ) -> Estimate:
+        """What a config (perhaps a draft) wants; raises `ConfigError` for a rule that cannot be read.
+
+        `quick` answers within a keystroke even where dependencies come in, with an upper bound of them
+        (`Estimate.approximate`). The exact answer may take seconds; `cancelled` ends it with `closure.Cancelled`.
+        """
+        decision = decide_quickly(self.catalog, config) if quick else decide(self.catalog, config, cancelled)
         verified = {pair: here.verified for pair, here in self.presences.items()}
-        return estimate(config, chosen, verified, free=self.disk.free, total=self.disk.total)
+        free, total = self.disk.free, self.disk.total
+        return estimate(config, decision.selection, verified, free=free, total=total, approximate=decision.approximate)
+
+    def explain(self, config: MirrorConfig, question: str) -> list[Answer]:
+        """Why the records that a file name or MatchSpec names are in or out."""
+        return explain(config, decide(self.catalog, config), question)
 
     def plan(self, config: MirrorConfig) -> Plan:
         """What a run would do now."""
         now = time.time()
         inventory = Inventory(config.state)
         try:
-            todo = planning.work(config, select(self.catalog, config), self.presences, now)
+            decision = decide(self.catalog, config)
+            todo = planning.work(config, decision.selection, self.presences, now)
             missing = [
                 f"{channel.name}/{subdir}: its index was not read yet; refresh it"
                 for channel in config.channels
                 for subdir in channel.subdirs
                 if (channel.name, subdir) not in self.catalog.indexes
             ]
-            return planning.plan(config, todo, inventory, self.disk, missing, now=now)
+            return planning.plan(config, todo, inventory, self.disk, missing, decision.broken, now=now)
         finally:
             inventory.close()
 

@@ -33,11 +33,15 @@ class SubdirEstimate:
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """All subdirs of a config; `free` and `total` are bytes of the disk under the root."""
+    """All subdirs of a config; `free` and `total` are bytes of the disk under the root.
+
+    `approximate` tells that dependencies are counted by name, an upper bound.
+    """
 
     subdirs: tuple[SubdirEstimate, ...]
     free: int
     total: int
+    approximate: bool = False
 
     @property
     def records(self) -> int:
@@ -80,7 +84,13 @@ class Estimate:
 
 
 def estimate(
-    config: MirrorConfig, selection: Selection, present: Mapping[tuple[str, str], Mask], *, free: int, total: int
+    config: MirrorConfig,
+    selection: Selection,
+    present: Mapping[tuple[str, str], Mask],
+    *,
+    free: int,
+    total: int,
+    approximate: bool = False,
 ) -> Estimate:
     """Sum up a selection. `present` tells for each row whether its file is on disk and verified."""
     out = []
@@ -91,7 +101,7 @@ def estimate(
                 out.append(SubdirEstimate(channel.name, subdir, known=False, note="not read yet"))
             else:
                 out.append(_one(channel.name, subdir, chosen, present.get((channel.name, subdir))))
-    return Estimate(tuple(out), free=free, total=total)
+    return Estimate(tuple(out), free=free, total=total, approximate=approximate)
 
 
 def _one(channel: str, subdir: str, chosen: SubdirSelection, present: Mask | None) -> SubdirEstimate:

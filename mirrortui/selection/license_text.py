@@ -85,7 +85,7 @@ def _spdx() -> Any:
 @cache
 def spdx_ids() -> dict[str, str]:
     """Map every SPDX id and alias, in lower case, to the id as SPDX writes it; without exceptions."""
-    ids = {}
+    ids: dict[str, str] = {}
     for key, symbol in _spdx().known_symbols.items():
         if not symbol.is_exception:
             ids |= dict.fromkeys((name.casefold() for name in (*symbol.aliases, key)), key)

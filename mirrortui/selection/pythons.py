@@ -4,6 +4,7 @@ Never by build strings: noarch and abi3 builds carry none. A record is for a min
 patch release of it satisfies all of those dependencies together.
 """
 
+import re
 from functools import lru_cache
 
 import numpy as np
@@ -12,12 +13,15 @@ from mirrortui.catalog.index import Mask, SubdirIndex
 from mirrortui.errors import ConfigError
 from mirrortui.selection import matchspec
 
-_PATCHES = range(31)
+MINORS = ("2.7", *(f"3.{minor}" for minor in range(4, 16)))
+"""Versions that an index is looked through for where no rule names any."""
+
+_EXACT = re.compile(r"\d+\.\d+\.\d+")
 
 
 def allowed(index: SubdirIndex, minors: tuple[str, ...]) -> Mask:
     """Return the rows that are for one of the minor versions (`3.12`), or for no Python in particular."""
-    table = np.array([any(accepts(tag, minor) for minor in minors) for tag in index.pythons], bool)
+    table = np.array([any(accepted(tag, minor) for minor in minors) for tag in index.pythons], bool)
     mask: Mask = table[index.python] if index.rows else np.zeros(0, bool)
     for name in ("python", "python_abi"):
         place = index.name_places.get(name)
@@ -33,7 +37,7 @@ def _is_minor(version: str, minor: str) -> bool:
 
 
 @lru_cache(maxsize=65536)
-def accepts(tag: str, minor: str) -> bool:
+def accepted(tag: str, minor: str) -> bool:
     """Tell whether a set of dependencies (a spec a line; "" is none) can be met with that minor version."""
     if not tag:
         return True
@@ -49,10 +53,12 @@ def accepts(tag: str, minor: str) -> bool:
     abi = {"name": "python_abi", "version": minor, "build": build, "build_number": 0}
     if not all(spec.matches(abi) for spec in abis):
         return False
+    # Only a dependency that names a patch release can tell patch releases apart.
+    patches = range(99, -1, -1) if _EXACT.search(tag) else (99,)
     return any(
         all(
             spec.matches({"name": "python", "version": f"{minor}.{patch}", "build": "0_cpython", "build_number": 0})
             for spec in pythons
         )
-        for patch in _PATCHES
+        for patch in patches
     )

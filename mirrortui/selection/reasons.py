@@ -3,11 +3,15 @@
     formats → include → exclude → exclude_licenses → always → python → max_size → before / min_age
             → newest_versions → newest_builds → with_dependencies
 
-A record keeps the first reason that throws it out. `always` brings back what include, exclude and
+A record keeps the first reason that throws it out, but “not included” gives way to every later rule:
+otherwise a dependency could bring in what a rule forbids. Newest versions and builds are counted among the
+wanted records only. `always` brings back what include, exclude and
 exclude_licenses threw out, and is immune to every later rule; it does not bring back a second format of
-the same build, nor what the channel's own index marks as replaced.
+the same build, nor what the channel's own index marks as replaced. A lock file of `environments` pins its
+very files: they are in whatever any rule says, and bring no other builds of their dependencies along.
 """
 
+from dataclasses import dataclass
 from enum import IntEnum
 
 
@@ -17,6 +21,7 @@ class Reason(IntEnum):
     WANTED = 0
     ALWAYS = 1
     DEPENDENCY = 2
+    PINNED = 3
     REPLACED = 100
     FORMAT = 101
     NOT_INCLUDED = 102
@@ -34,6 +39,7 @@ WORDS = {
     Reason.WANTED: "wanted",
     Reason.ALWAYS: "kept by “always”",
     Reason.DEPENDENCY: "needed by a wanted package",
+    Reason.PINNED: "named by a lock file of “environments”",
     Reason.REPLACED: "replaced by a later entry of the same name in the index",
     Reason.FORMAT: "dropped by “formats”",
     Reason.NOT_INCLUDED: "not named by “include”",
@@ -46,3 +52,21 @@ WORDS = {
     Reason.OLDER_VERSION: "older than “newest_versions” keeps",
     Reason.OLDER_BUILD: "older than “newest_builds” keeps",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """A dependency that no kept record satisfies, though the upstream has some that would.
+
+    `reason` is the rule that threw most of its providers out; `packages` the number of names that need it,
+    `example` one of them; `mend` the value for `always` that would bring it back.
+    """
+
+    channel: str
+    subdir: str
+    spec: str
+    name: str
+    reason: Reason
+    packages: int
+    example: str
+    mend: str

@@ -7,11 +7,19 @@ build, a file name or a hash touches single rows, and then only those its name a
 import numpy as np
 
 from mirrortui.catalog.index import Ints, Mask, SubdirIndex
-from mirrortui.selection.matchspec import Spec
+from mirrortui.selection.matchspec import Spec, parse
 
 
-def rows(spec: Spec, index: SubdirIndex) -> Mask:
-    """Return the rows of an index that a MatchSpec matches."""
+def rows(text: str, index: SubdirIndex) -> Mask:
+    """Return the rows of an index that a MatchSpec matches (remembered: do not change it). Raises `ConfigError`."""
+    spec = parse(text)
+    mask = index.remember(("rows", text), lambda: match(spec, index))
+    mask.flags.writeable = False
+    return mask
+
+
+def match(spec: Spec, index: SubdirIndex) -> Mask:
+    """Return the rows of an index that a parsed MatchSpec matches."""
     none = np.zeros(index.rows, bool)
     if not index.rows or not spec.where_ok(index.channel, index.subdir):
         return none
@@ -50,10 +58,14 @@ def _table(column: Ints, mask: Mask, values: list, accept) -> Mask:  # type: ign
 
 
 def _row_by_row(spec: Spec, index: SubdirIndex, mask: Mask) -> Mask:
+    if spec.build is not None:
+        chosen = np.flatnonzero(mask)
+        mask = np.zeros(index.rows, bool)
+        mask[chosen] = spec.build.ok_each(index.builds(chosen))
+    if spec.needs.isdisjoint(("fn", "sha256", "md5")):
+        return mask
     out = np.zeros(index.rows, bool)
     for row in np.flatnonzero(mask).tolist():
-        if "build" in spec.needs and not spec.build_ok(index.build(row)):
-            continue
         if "fn" in spec.needs and not spec.fn_ok(index.fn(row)):
             continue
         if spec.sha256 and spec.sha256.lower() != index.sha256[row].tobytes().hex():

@@ -12,7 +12,9 @@ from mirrortui import quantities
 from mirrortui.catalog import decode
 from mirrortui.catalog.index import Catalog, Mask, SubdirIndex
 from mirrortui.config import MirrorConfig
-from mirrortui.selection import licenses, matchspec
+from mirrortui.selection import licenses
+from mirrortui.selection.environments import seeds
+from mirrortui.selection.newest import newest_builds, newest_versions
 from mirrortui.selection.pythons import allowed
 from mirrortui.selection.reasons import Reason
 from mirrortui.selection.rows import rows
@@ -71,6 +73,7 @@ class _Rules:
 
     def __init__(self, index: SubdirIndex, rules: settings.Selection, now: float) -> None:
         self.index, self.rules, self.now = index, rules, now
+        self.seeds = seeds(rules.environments)
         self.out: Reasons = np.zeros(index.rows, np.uint8)
 
     def reasons(self) -> Reasons:
@@ -83,14 +86,16 @@ class _Rules:
         self._python()
         self._max_size()
         self._dates()
+        self._newest()
+        self._pin()
         return self.out
 
     def _drop(self, reason: Reason, mask: Mask) -> None:
-        self.out[mask & (self.out == Reason.WANTED)] = reason
+        self.out[mask & ((self.out == Reason.WANTED) | (self.out == Reason.NOT_INCLUDED))] = reason
 
     def _any(self, specs: tuple[str, ...], reason: Reason) -> None:
         for text in specs:
-            self._drop(reason, rows(matchspec.parse(text), self.index))
+            self._drop(reason, rows(text, self.index))
 
     def _formats(self) -> None:
         flags = self.index.flags
@@ -104,11 +109,11 @@ class _Rules:
         self._drop(Reason.FORMAT, by_format[self.rules.formats]())
 
     def _include(self) -> None:
-        if not self.rules.include:
+        if not self.rules.include and not self.rules.environments:
             return
         named = np.zeros(self.index.rows, bool)
-        for text in self.rules.include:
-            named |= rows(matchspec.parse(text), self.index)
+        for text in (*self.rules.include, *self.seeds.specs):
+            named |= rows(text, self.index)
         self._drop(Reason.NOT_INCLUDED, ~named)
 
     def _licenses(self) -> None:
@@ -128,7 +133,18 @@ class _Rules:
     def _always(self) -> None:
         beaten = (self.out >= Reason.NOT_INCLUDED) | (self.out == Reason.WANTED)
         for text in self.rules.always:
-            self.out[beaten & rows(matchspec.parse(text), self.index)] = Reason.ALWAYS
+            self.out[beaten & rows(text, self.index)] = Reason.ALWAYS
+
+    def _pin(self) -> None:
+        wanted = {
+            file.fn: file
+            for file in self.seeds.files
+            if file.subdir == self.index.subdir and file.is_of(self.index.channel)
+        }
+        for fn, file in wanted.items():
+            row = self.index.row(fn)
+            if row is not None and file.agrees(self.index.digest(row)):
+                self.out[row] = Reason.PINNED
 
     def _python(self) -> None:
         if self.rules.python:
@@ -145,3 +161,12 @@ class _Rules:
             limits.append(int((self.now - quantities.duration(self.rules.min_age)) * 1000))
         if limits:
             self._drop(Reason.TOO_NEW, np.greater(self.index.stamp, min(limits)))
+
+    def _newest(self) -> None:
+        for count, newest, reason in (
+            (self.rules.newest_versions, newest_versions, Reason.OLDER_VERSION),
+            (self.rules.newest_builds, newest_builds, Reason.OLDER_BUILD),
+        ):
+            if count and self.index.rows:
+                wanted = self.out == Reason.WANTED
+                self.out[wanted & ~newest(self.index, wanted, count, self.rules.python)] = reason

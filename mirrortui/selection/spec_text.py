@@ -13,8 +13,8 @@ from mirrortui.naming import KNOWN_SUBDIRS, PACKAGE_SUFFIXES, display, file_url_
 
 MAX_SPEC = 1000
 
-KEYS = ("build", "build_number", "channel", "fn", "license", "license_family", "md5", "name", "sha256", "subdir")
-KEYS += ("url", "version")
+KEYS: tuple[str, ...] = ("build", "build_number", "channel", "fn", "license", "license_family", "md5", "name", "sha256")
+KEYS += ("subdir", "url", "version")
 _INSTEAD = {
     "noarch": "Write subdir=noarch",
     "timestamp": "Use “before” or “min_age”",

@@ -4,6 +4,8 @@ import asyncio
 
 _BURST = 0.05  # seconds of the rate that an idle limit saves up: below what a link or a chart would notice
 
+_NOTHING = 0.5  # bytes: what floats lose, far below one
+
 
 class RateLimit:
     """At most `bytes_per_second` over all callers of `take`; 0 is no limit.
@@ -31,6 +33,8 @@ class RateLimit:
             now = asyncio.get_running_loop().time()
             self._granted, self._since = self._granted_at(now), now
         self._rate = max(0, bytes_per_second)
+        if not self._rate:
+            self._granted = max(self._granted, self._asked)  # all go now; a later limit begins without debts
         self._changed.set()
         self._changed = asyncio.Event()
 
@@ -43,7 +47,7 @@ class RateLimit:
         self._asked += size
         turn = self._asked
         try:
-            while self._rate and (missing := turn - self._granted_at(loop.time())) > 0:
+            while self._rate and (missing := turn - self._granted_at(loop.time())) >= _NOTHING:
                 changed = self._changed
                 try:
                     async with asyncio.timeout(missing / self._rate):
@@ -55,7 +59,8 @@ class RateLimit:
             raise
 
     def _granted_at(self, now: float) -> float:
-        return self._granted + (now - (self._since or now)) * self._rate
+        elapsed = 0.0 if self._since is None else now - self._since
+        return self._granted + elapsed * self._rate
 
     def _refill(self, now: float) -> None:
         """Let time grant bytes, but no more than a burst beyond what was asked for."""

@@ -132,7 +132,7 @@ def _certificates(ca_bundle: str) -> bytes:
     try:
         pem = Path(ca_bundle).read_bytes()
         ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=pem.decode("ascii", "replace"))
-    except ssl.SSLError as error:
+    except (ssl.SSLError, ValueError) as error:
         raise ConfigError("holds no certificates", where=where, hint="It must be a PEM file") from error
     except OSError as error:
         raise ConfigError(f"cannot be read: {error.strerror}", where=where) from error

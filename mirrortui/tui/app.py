@@ -1,4 +1,4 @@
-"""The app: it wires screens, journal and rooms, and holds the one `View`. No logic lives here."""
+"""The app: it wires screens, journal and rooms, and holds the one `View`."""
 
 import os
 import sys
@@ -29,7 +29,7 @@ from mirrortui.tui.screens.plan import PlanScreen
 from mirrortui.tui.screens.setup import SetupScreen
 from mirrortui.tui.screens.sync import SyncScreen
 from mirrortui.tui.session import JournalClient
-from mirrortui.tui.text import problem
+from mirrortui.tui.text import PrintableFilter, problem, safe
 from mirrortui.tui.theme import PLAIN, THEME, defaults
 from mirrortui.tui.view import View
 
@@ -67,7 +67,7 @@ class MirrorApp(App[None]):
         self.first_screen = screen if screen in self.MODES else "setup"
         self.farewell = ""
         self.failure: BaseException | None = None
-        self._ascii = [glyphs.AsciiFilter()] if ascii else []
+        self._last_filters = [PrintableFilter(), *([glyphs.AsciiFilter()] if ascii else [])]
         self._period = 1 / min(10.0, max(1.0, refresh_hz))
         self._ticks = 0
         self._view = View(config, saved, path, read_only=read_only, now=rooms.clock())
@@ -82,8 +82,8 @@ class MirrorApp(App[None]):
         return defaults(plain=self._plain)
 
     def get_line_filters(self) -> list[LineFilter]:
-        """The ASCII filter comes last: it sees borders and toasts too."""
-        return [*super().get_line_filters(), *self._ascii]
+        """Our own come last: they see borders, fields and toasts too."""
+        return [*super().get_line_filters(), *self._last_filters]
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """What the palette offers."""
@@ -183,7 +183,9 @@ class MirrorApp(App[None]):
     def on_said(self, event: Said) -> None:
         """A toast; errors stay longer."""
         severity = cast("Any", event.severity)
-        self.notify(event.text, severity=severity, markup=False, timeout=12 if event.severity == "error" else 5)
+        self.notify(
+            safe(event.text, 600), severity=severity, markup=False, timeout=12 if event.severity == "error" else 5
+        )
 
     # --------------------------------------------------------------------------------------------- flows
 

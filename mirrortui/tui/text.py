@@ -1,6 +1,10 @@
 """The only way a string from outside reaches a widget: never as markup, never with control characters."""
 
+from rich.cells import get_character_cell_size
+from rich.segment import Segment
+from textual.color import Color
 from textual.content import Content
+from textual.filter import LineFilter
 
 from mirrortui import naming
 from mirrortui.errors import MirrorError
@@ -19,6 +23,20 @@ def content(outside: object, limit: int = 2000) -> Content:
 def block(outside: str) -> str:
     """Several lines, each made safe on its own."""
     return "\n".join(safe(line) for line in outside.splitlines())
+
+
+class PrintableFilter(LineFilter):
+    """The last gate before the terminal, for what an operator pastes into a field as well as for our own mistakes."""
+
+    def apply(self, segments: list[Segment], background: Color) -> list[Segment]:  # noqa: ARG002 - the interface
+        """Take out what would move the cursor or turn the text around; every cell keeps its place."""
+        if all(segment.text.isprintable() for segment in segments):
+            return segments
+        return [s if s.control or s.text.isprintable() else Segment(_printable(s.text), s.style) for s in segments]
+
+
+def _printable(text: str) -> str:
+    return "".join(c if c.isprintable() else " " * get_character_cell_size(c) for c in text)
 
 
 def problem(error: BaseException) -> str:

@@ -83,8 +83,9 @@ async def _note_absent(
             continue
         if "noarch" not in channel.subdirs and await _exists(client, channel, "noarch"):
             continue
+        tried = [*(subdir for _, subdir in mine if subdir != "noarch"), "noarch"]
         error = UpstreamError(
-            f"there is no channel {channel.name} (no repodata for {', '.join(s for _, s in mine)} nor noarch)",
+            f"there is no channel {channel.name} (no repodata for {' or '.join(tried)})",
             where=naming.display(channel.upstreams[0]),
             hint="Check the channel's name and its upstream",
         )

@@ -4,6 +4,7 @@ The child reports once, on a pipe, whether its run has begun; afterwards journal
 """
 
 import asyncio
+import contextlib
 import json
 import os
 import select
@@ -25,6 +26,8 @@ from mirrortui.worker.lock import RunLock
 from mirrortui.worker.schema import refuse_network
 
 START_SECONDS = 30.0
+END_SECONDS = 5.0
+"""How long a worker that did not begin a run may take to end."""
 
 
 def log_path(state: Path) -> Path:
@@ -61,6 +64,8 @@ def start(config_path: Path, *, confirm_prune: bool = False) -> int:
     if answer.get("run"):
         process.returncode = 0  # it lives on, on purpose: its end is read from the journal, not waited for
         return process.pid
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(END_SECONDS)
     kind = getattr(errors, str(answer.get("error", "")), MirrorError)
     what = str(answer.get("what") or f"the worker did not start; see {log_path(config.state)}")
     if isinstance(kind, type) and issubclass(kind, MirrorError) and kind is not errors.UpstreamStatus:

@@ -20,7 +20,7 @@ from mirrortui.mirror.plan import Plan
 from mirrortui.mirror.planning import Work
 from mirrortui.mirror.presence import presence
 from mirrortui.mirror.store import Store
-from mirrortui.selection.select import select
+from mirrortui.selection.decide import decide
 from mirrortui.transfer.client import open_client
 from mirrortui.transfer.engine import Engine, next_path
 from mirrortui.transfer.job import Job, Outcome
@@ -114,10 +114,12 @@ class Run:
     def _plan(self, catalog: Catalog) -> tuple[Work, Plan]:
         broken = {pair[0] for pair in catalog.problems}
         usable = Catalog({pair: index for pair, index in catalog.indexes.items() if pair[0] not in broken})
-        selection = select(usable, self.config)
+        decision = decide(usable, self.config)
         here = {pair: presence(index, self.store, self.inventory) for pair, index in usable.indexes.items()}
-        todo = planning.work(self.config, selection, here, time.time())
-        plan = planning.plan(self.config, todo, self.inventory, self.store.disk(), catalog.problems.values())
+        todo = planning.work(self.config, decision.selection, here, time.time())
+        plan = planning.plan(
+            self.config, todo, self.inventory, self.store.disk(), catalog.problems.values(), decision.broken
+        )
         folder = self.config.state / "plans"
         folder.mkdir(exist_ok=True)
         (folder / f"{plan.id}.json").write_bytes(msgspec.json.format(msgspec.json.encode(plan.to_json())))

@@ -51,7 +51,11 @@ class Switching:
 
     def _shrunken(self, channel: str, subdir: str, item: planning.SubdirWork) -> str:
         last, rows = self.inventory.published(channel, subdir), item.chosen.index.rows
-        if last is None or item.chosen.index.folder is None or rows >= last.upstream * (1 - self.config.prune.max_share):
+        if (
+            last is None
+            or item.chosen.index.folder is None
+            or rows >= last.upstream * (1 - self.config.prune.max_share)
+        ):
             return ""
         return f"the upstream index of {channel}/{subdir} has shrunk from {last.upstream} to {rows} records"
 

@@ -29,7 +29,7 @@ async def test_preview_diff_write_undo() -> None:
         await d.press("y")
         await d.until(lambda: ("write", rooms.home / ".condarc") in rooms.done)
         await d.until(lambda: "u puts it back" in d.toasts())
-        await d.sees("says this already")
+        await d.sees("The file says this")
         await d.press("u")
         await d.until(lambda: ("undo", rooms.home / ".condarc") in rooms.done)
         await d.until(lambda: rooms.present == "channels:\n  - defaults\n")
@@ -82,4 +82,4 @@ async def test_the_file_is_diffed_from_nothing_when_new() -> None:
     app = make_app(rooms, screen="clients")
     async with running_app(app) as d:
         await d.until(lambda: "(no file yet)" in facts(d.screen.query_one(DiffView)))
-        await d.sees("not there yet")
+        await d.sees("This file is not there")

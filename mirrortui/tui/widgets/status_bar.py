@@ -77,6 +77,12 @@ def header(view: View, total: int) -> Line:
     return sides(left, right, total)
 
 
+def _calm(view: View) -> tuple[object, ...]:
+    """What has to be shown at once; the figures of a run only when the second changes."""
+    state = (view.snapshot.state, view.snapshot.run and view.snapshot.run.phase) if view.snapshot is not None else ()
+    return (view.config, view.saved, view.free, view.trouble, view.silent, view.read_only, state, int(view.now))
+
+
 class StatusBar(Facts):
     """The top line."""
 
@@ -89,9 +95,10 @@ class StatusBar(Facts):
         self._view: View | None = None
 
     def show(self, view: View) -> None:
-        """Show this state."""
+        """Show this state; while only figures move, once a second."""
+        same = self._view is not None and _calm(self._view) == _calm(view)
         self._view = view
-        if self.size.width:
+        if self.size.width and not same:
             self.set_lines([header(view, self.size.width)])
 
     def on_resize(self, event: events.Resize) -> None:

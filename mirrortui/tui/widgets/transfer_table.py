@@ -32,15 +32,13 @@ def flight_rows(flights: Sequence[InFlight]) -> list[Row]:
     """One row a transfer; the slot is its place, so that rows never jump."""
     rows = []
     for f in flights:
-        again = (f"try {f.attempt}", "warn") if f.attempt > 1 else ""
         cells = (
-            f.fn,
-            (f"{f.channel}/{f.subdir}", "dim"),
-            again,
-            (_small_bar(f.bytes_done, f.bytes_total), "bar"),
             fmt.percent(f.bytes_done, f.bytes_total),
-            fmt.size(f.bytes_total) if f.bytes_total else DASH,
             fmt.rate(f.rate) if f.rate else DASH,
+            (_small_bar(f.bytes_done, f.bytes_total), "bar"),
+            fmt.size(f.bytes_total) if f.bytes_total else DASH,
+            (f"try {f.attempt}: {f.fn}", "warn") if f.attempt > 1 else f.fn,
+            (f"{f.channel}/{f.subdir}", "dim"),
         )
         rows.append(Row(str(f.slot), cells))
     return rows
@@ -74,15 +72,14 @@ def subdir_table() -> LineTable:
 
 
 def flight_table() -> LineTable:
-    """Transfers in flight."""
+    """Transfers in flight. What changes all the time stands at the left: a repaint begins there."""
     columns = (
-        Column("file"),
-        Column("subdir", 22, above=96),
-        Column("", 5, above=72),
-        Column("", 10, above=60),
         Column("", 5, right=True),
-        Column("size", 7, right=True, above=50),
-        Column("rate", 9, right=True),
+        Column("", 9, right=True),
+        Column("", 10, above=56),
+        Column("", 7, right=True, above=70),
+        Column(""),
+        Column("", 22, above=116),
     )
     table = LineTable(columns, heading=False, cursor=False, empty="no transfers", id="flights", classes="pane")
     set_title(table, "In flight")

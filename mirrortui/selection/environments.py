@@ -1,0 +1,165 @@
+"""Seeds from files that people have: environment.yml, explicit lists, conda-lock and pixi.lock.
+
+A file that asks (environment.yml, `conda list --export`) gives MatchSpecs, which are closed over dependencies.
+A file that names exact builds by URL gives those very files.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from mirrortui import naming
+from mirrortui.errors import ConfigError, MirrorError
+from mirrortui.selection import matchspec
+
+MAX_BYTES = 64 << 20
+
+_EXPORT = re.compile(r"([A-Za-z0-9_.-]+)=([^=\s]+)=([^=\s]+)")
+
+
+@dataclass(frozen=True, slots=True)
+class LockedFile:
+    """One file that a lock names: its URL's last two parts and what comes before, and its hash in hex if it says one."""
+
+    channel: str
+    subdir: str
+    fn: str
+    sha256: str = ""
+    md5: str = ""
+
+    def is_of(self, channel: str) -> bool:
+        """Whether the URL is one of a channel's, on whatever host."""
+        return self.channel == channel or self.channel.endswith(f"/{channel}")
+
+    def agrees(self, digest: tuple[str, bytes] | None) -> bool:
+        """Whether a record's hash is the lock's, as far as both have one of the same kind."""
+        if digest is None:
+            return True
+        said = self.sha256 if digest[0] == "sha256" else self.md5
+        return not said or said.lower() == digest[1].hex()
+
+
+@dataclass(frozen=True, slots=True)
+class Seeds:
+    """What environment files ask for."""
+
+    specs: tuple[str, ...] = ()
+    files: tuple[LockedFile, ...] = ()
+
+
+def seeds(paths: tuple[str, ...]) -> Seeds:
+    """Read environment files; raises `ConfigError` naming the file (and the line) that cannot be read."""
+    found = [_read(path, *_stamp(path)) for path in paths]
+    return Seeds(
+        tuple(dict.fromkeys(spec for seed in found for spec in seed.specs)),
+        tuple(dict.fromkeys(file for seed in found for file in seed.files)),
+    )
+
+
+def _stamp(path: str) -> tuple[int, int]:
+    try:
+        status = Path(path).stat()
+    except OSError as error:
+        raise ConfigError(
+            f"environment file cannot be read: {error.strerror}",
+            where=naming.display(path),
+            hint="Check “environments”",
+        ) from error
+    return status.st_mtime_ns, status.st_size
+
+
+@lru_cache(maxsize=64)
+def _read(path: str, _mtime: int, size: int) -> Seeds:
+    where = naming.display(path)
+    if size > MAX_BYTES:
+        raise ConfigError("environment file is larger than 64 MB", where=where)
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"environment file cannot be read: {error}", where=where) from error
+    try:
+        return _parse(path, text)
+    except ConfigError as error:
+        raise ConfigError(error.what, where=error.where or where, hint=error.hint) from error
+
+
+def _parse(path: str, text: str) -> Seeds:
+    if path.endswith((".yml", ".yaml", ".lock")):
+        return _yaml(text)
+    lines = [line.strip() for line in text.splitlines()]
+    lines = [line for line in lines if line and not line.startswith("#")]
+    if "@EXPLICIT" in lines:
+        return Seeds(files=tuple(_locked(line) for line in lines if line != "@EXPLICIT"))
+    specs = []
+    for line in lines:
+        export = _EXPORT.fullmatch(line)
+        spec = f"{export[1]}=={export[2]}={export[3]}" if export else line
+        matchspec.parse(spec)
+        specs.append(spec)
+    return Seeds(specs=tuple(specs))
+
+
+def _yaml(text: str) -> Seeds:
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
+
+    try:
+        data = YAML(typ="safe").load(text)
+    except YAMLError as error:
+        line = str(error).strip().splitlines()[-1].strip() if str(error).strip() else "unknown"
+        raise ConfigError(f"environment file is not valid YAML: {naming.display(line)}") from error
+    if not isinstance(data, dict):
+        raise ConfigError(
+            "environment file holds no environment", hint="Use an environment.yml, a lock or an explicit list"
+        )
+    if isinstance(data.get("dependencies"), list):
+        return _asked(data["dependencies"])
+    packages = data.get("package", data.get("packages"))
+    if isinstance(packages, list):
+        return Seeds(files=tuple(_from_lock(packages)))
+    raise ConfigError("environment file holds neither dependencies nor packages")
+
+
+def _asked(dependencies: list[Any]) -> Seeds:
+    """environment.yml: texts are MatchSpecs; tables (`pip:`) are other installers' business."""
+    specs = []
+    for item in dependencies:
+        if isinstance(item, str):
+            matchspec.parse(item)
+            specs.append(item)
+    return Seeds(specs=tuple(specs))
+
+
+def _from_lock(packages: list[Any]) -> Iterator[LockedFile]:
+    """conda-lock (`manager: conda`, `url`, `hash`) and pixi.lock (`conda: URL`, `sha256`, `md5`)."""
+    for item in packages:
+        if not isinstance(item, Mapping) or item.get("manager", "conda") != "conda":
+            continue
+        url = item.get("conda") or item.get("url")
+        hashes = item.get("hash") if isinstance(item.get("hash"), Mapping) else item
+        if (
+            isinstance(url, str)
+            and url.partition("#")[0].endswith(naming.PACKAGE_SUFFIXES)
+            and isinstance(hashes, Mapping)
+        ):
+            yield _locked(url, str(hashes.get("sha256") or ""), str(hashes.get("md5") or ""))
+
+
+def _locked(url: str, sha256: str = "", md5: str = "") -> LockedFile:
+    """Take a package URL apart; the part behind `#` is its md5, or `sha256:` and its sha256."""
+    plain, _, digest = url.partition("#")
+    if digest.startswith("sha256:"):
+        sha256 = digest.removeprefix("sha256:")
+    elif digest:
+        md5 = digest
+    parts = unquote(urlsplit(plain).path).strip("/").split("/")
+    try:
+        if len(parts) < 3:
+            raise ConfigError("names no channel, subdir and file")
+        return LockedFile("/".join(parts[:-2]), naming.subdir(parts[-2]), naming.file_name(parts[-1]), sha256, md5)
+    except MirrorError as error:
+        raise ConfigError(f"“{naming.display(url)}” is no package URL: {error.what}") from error

@@ -1,0 +1,160 @@
+"""Why a record is in or out: the rule that decided, and for a dependency the chain that pulled it in."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from mirrortui.catalog.depends import depends
+from mirrortui.catalog.index import SubdirIndex
+from mirrortui.config import MirrorConfig, Selection
+from mirrortui.naming import PACKAGE_SUFFIXES, display
+from mirrortui.selection import closure, licenses
+from mirrortui.selection.decide import Decision
+from mirrortui.selection.environments import seeds
+from mirrortui.selection.reasons import WORDS, Reason
+from mirrortui.selection.rows import rows
+
+MAX_CHAIN = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One record: in or out, the deciding rule in words, the rule's own text if it has one, and the chain.
+
+    `chain` goes from a record that a rule wants down to this one, each as (file name, the dependency it states).
+    """
+
+    channel: str
+    subdir: str
+    fn: str
+    kept: bool
+    reason: Reason
+    words: str
+    rule: str = ""
+    chain: tuple[tuple[str, str], ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """The stable form that `explain --json` prints."""
+        return {
+            "channel": self.channel,
+            "subdir": self.subdir,
+            "fn": self.fn,
+            "in": self.kept,
+            "reason": self.reason.name.lower().replace("_", "-"),
+            "words": self.words,
+            "rule": self.rule,
+            "chain": [{"fn": fn, "depends": text} for fn, text in self.chain],
+        }
+
+
+def explain(config: MirrorConfig, decision: Decision, question: str, limit: int = 1000) -> list[Answer]:
+    """Answer for every record that a file name or MatchSpec names, newest version first. Raises `ConfigError`."""
+    text = f"*[fn={question}]" if question.endswith(PACKAGE_SUFFIXES) else question
+    out: list[Answer] = []
+    for pair, item in decision.selection.subdirs.items():
+        index = item.index
+        found = _one(index, question) if text != question else np.flatnonzero(rows(text, index))
+        ranks = index.version_ranks[index.version[found]] if len(found) else found
+        for row in found[np.lexsort((-index.build_number[found], -ranks))].tolist() if len(found) else ():
+            if len(out) >= limit:
+                return out
+            out.append(_answer(config, decision, pair, row))
+    return out
+
+
+def _one(index: SubdirIndex, fn: str) -> Any:
+    row = index.row(fn)
+    return np.array([] if row is None else [row], np.int64)
+
+
+def _answer(config: MirrorConfig, decision: Decision, pair: tuple[str, str], row: int) -> Answer:
+    item = decision.selection.subdirs[pair]
+    index, reason = item.index, Reason(int(item.reasons[row]))
+    rules = config.rules(config.channel(pair[0]))
+    chain = tuple(_chain(config, decision, pair, row)) if reason == Reason.DEPENDENCY else ()
+    rule = next(_rules(index, rules, reason, row), "")
+    return Answer(*pair, index.fn(row), reason < Reason.REPLACED, reason, WORDS[reason], rule, chain)
+
+
+def _rules(index: SubdirIndex, rules: Selection, reason: Reason, row: int) -> Iterator[str]:
+    """The texts of the rules that apply to a row, the deciding one first."""
+    lists = {
+        Reason.WANTED: ("include", (*rules.include, *(seeds(rules.environments).specs if rules.environments else ()))),
+        Reason.EXCLUDED: ("exclude", rules.exclude),
+        Reason.ALWAYS: ("always", rules.always),
+    }
+    if reason in lists:
+        key, texts = lists[reason]
+        for place, text in enumerate(texts):
+            if rows(text, index)[row]:
+                yield f"{key}[{place}] = {text}"
+    elif reason in (Reason.LICENSE, Reason.UNKNOWN_LICENSE):
+        text, family = index.licenses[int(index.license[row])]
+        for word in rules.exclude_licenses:
+            if licenses.blocked(text, family, (word,), runtime_exceptions=rules.runtime_exceptions):
+                yield f"exclude_licenses {word}: the record says {display(text or family or 'nothing', 80)}"
+        yield f"the record says {display(text or family or 'nothing', 80)}"
+    else:
+        keys = {
+            Reason.FORMAT: f"formats = {rules.formats}",
+            Reason.PYTHON: f"python = {', '.join(rules.python)}",
+            Reason.MAX_SIZE: f"max_size = {rules.max_size}",
+            Reason.TOO_NEW: f"before = {rules.before}" if rules.before else f"min_age = {rules.min_age}",
+            Reason.OLDER_VERSION: f"newest_versions = {rules.newest_versions}",
+            Reason.OLDER_BUILD: f"newest_builds = {rules.newest_builds}",
+        }
+        yield keys.get(reason, "")
+
+
+def _chain(config: MirrorConfig, decision: Decision, pair: tuple[str, str], row: int) -> Iterator[tuple[str, str]]:
+    """Walk up from a dependency to a record that a rule wants: breadth first, so the chain is a shortest one."""
+    start = (pair, row)
+    came: dict[tuple[tuple[str, str], int], tuple[tuple[tuple[str, str], int], str]] = {}
+    todo, depth = [start], 0
+    while todo and depth < MAX_CHAIN:
+        following = []
+        for place in todo:
+            for parent, text in _parents(config, decision, *place):
+                if parent == start or parent in came:
+                    continue
+                came[parent] = (place, text)
+                if decision.selection.subdirs[parent[0]].reasons[parent[1]] != Reason.DEPENDENCY:
+                    yield from _down(decision, came, parent, start)
+                    return
+                following.append(parent)
+        todo, depth = following, depth + 1
+
+
+def _down(decision: Decision, came: dict[Any, Any], parent: Any, start: Any) -> Iterator[tuple[str, str]]:
+    while parent != start:
+        child, text = came[parent]
+        yield decision.selection.subdirs[parent[0]].index.fn(parent[1]), text
+        parent = child
+
+
+def _parents(
+    config: MirrorConfig, decision: Decision, pair: tuple[str, str], row: int
+) -> Iterator[tuple[tuple[tuple[str, str], int], str]]:
+    """Kept records with a dependency that a row satisfies, one for each dependency text."""
+    target = decision.selection.subdirs[pair].index
+    name = target.names[int(target.name[row])]
+    for other, item in decision.selection.subdirs.items():
+        if pair[0] not in closure.bases(config, config.channel(other[0])) or not _meets(other[1], pair[1]):
+            continue
+        links = depends(item.index)
+        for number in links.asking(name):
+            text = links.specs[number]
+            spec = closure.parsed(text)
+            if spec is None or row not in closure.provide(spec, target):
+                continue
+            rows_ = links.row_of[np.flatnonzero(links.numbers == number)]
+            kept = rows_[item.reasons[rows_] < Reason.REPLACED]
+            if len(kept):
+                best = kept[np.argmin(item.reasons[kept])]
+                yield (other, int(best)), text
+
+
+def _meets(one: str, other: str) -> bool:
+    return one == other or "noarch" in (one, other)

@@ -1,0 +1,106 @@
+"""Newest N versions of each name, newest N builds of each version; per Python version, never across them.
+
+Rows are looked at in one fixed order that is sorted once for an index; a mask then costs a few passes. A
+record that is for Python 3.11 and 3.12 counts for both, and stays if it is among the newest for either:
+otherwise a new release that dropped an old Python would take that Python's last good release away.
+"""
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+
+from mirrortui.catalog.index import Ints, Mask, SubdirIndex
+from mirrortui.selection.pythons import MINORS, accepted
+
+_HASH = re.compile(rb"h[0-9a-f]{7,10}")
+_NUMBER = re.compile(rb"_\d+$")
+
+
+@dataclass(frozen=True)
+class _Sorted:
+    """Rows by group and falling level; `groups` and `levels` number them in that order, so that they lie side by side."""
+
+    order: Ints
+    groups: Ints
+    levels: Ints
+    python: Ints
+
+
+def newest_versions(index: SubdirIndex, mask: Mask, count: int, minors: tuple[str, ...]) -> Mask:
+    """Return the rows of the mask that are among the `count` newest versions of their name, for some Python."""
+    return _newest(index, mask, count, minors, index.remember("newest versions", lambda: _by_version(index)))
+
+
+def newest_builds(index: SubdirIndex, mask: Mask, count: int, minors: tuple[str, ...]) -> Mask:
+    """Return the rows of the mask that are among the `count` newest build numbers of their name, version and variant."""
+    return _newest(index, mask, count, minors, index.remember("newest builds", lambda: _by_build(index)))
+
+
+def _newest(index: SubdirIndex, mask: Mask, count: int, minors: tuple[str, ...], by: _Sorted) -> Mask:
+    out = np.zeros(index.rows, bool)
+    wanted = mask[by.order]
+    for table in index.remember(("pythons", minors), lambda: _python_tables(index, minors)):
+        places = np.flatnonzero(wanted & table[by.python])
+        if len(places):
+            out[by.order[places[_first(by.groups[places], by.levels[places], count)]]] = True
+    return out
+
+
+def _first(groups: Ints, levels: Ints, count: int) -> Mask:
+    """Of rows in order, those on the first `count` distinct levels of their group."""
+    new_group = np.empty(len(groups), bool)
+    new_level = np.empty(len(groups), bool)
+    new_group[0] = new_level[0] = True
+    np.not_equal(groups[1:], groups[:-1], out=new_group[1:])
+    np.not_equal(levels[1:], levels[:-1], out=new_level[1:])
+    run = np.cumsum(new_level, dtype=np.int32)
+    sizes = np.diff(np.append(np.flatnonzero(new_group), len(groups)))
+    start = np.repeat(run[new_group], sizes)
+    first: Mask = run - start < count
+    return first
+
+
+def _sorted(index: SubdirIndex, order: Ints, group: tuple[Ints, ...], level: Ints) -> _Sorted:
+    """Number groups and levels along an order."""
+    new_group = np.zeros(len(order), bool)
+    for column in group:
+        values = column[order]
+        new_group[1:] |= values[1:] != values[:-1]
+    values = level[order]
+    new_level = new_group.copy()
+    new_level[1:] |= values[1:] != values[:-1]
+    return _Sorted(
+        order, np.cumsum(new_group, dtype=np.int32), np.cumsum(new_level, dtype=np.int32), index.python[order]
+    )
+
+
+def _by_version(index: SubdirIndex) -> _Sorted:
+    rank = index.version_ranks[index.version]
+    order = np.lexsort((-rank, index.name)).astype(np.int32)
+    return _sorted(index, order, (index.name,), rank)
+
+
+def _by_build(index: SubdirIndex) -> _Sorted:
+    variant, number = _variants(index), index.build_number
+    order = np.lexsort((-number, variant, index.version, index.name)).astype(np.int32)
+    return _sorted(index, order, (index.name, index.version, variant), number)
+
+
+def _python_tables(index: SubdirIndex, minors: tuple[str, ...]) -> list[Mask]:
+    """Over the distinct Python dependencies: those that name none (or none we know), and for each minor those it meets."""
+    tags = index.pythons
+    tables = [np.array([bool(tag) and accepted(tag, minor) for tag in tags], bool) for minor in minors or MINORS]
+    return [~np.logical_or.reduce(tables), *(table for table in tables if table.any())]
+
+
+def _variants(index: SubdirIndex) -> Ints:
+    """Number the kinds of build of each row: the build string without its hash and number (`py312_cuda`, `mpi_openmpi`)."""
+    ids: dict[bytes, int] = {}
+    texts = []
+    for line in index.file_names.splitlines():
+        build = line[line.rfind(b"-") + 1 : -6 if line.endswith(b".conda") else -8]
+        texts.append(_NUMBER.sub(b"", _HASH.sub(b"", build)) if b"h" in build or b"_" in build else b"")
+    for text in texts:
+        ids.setdefault(text, len(ids))
+    return np.fromiter(map(ids.__getitem__, texts), np.int32, len(texts))
