@@ -4,6 +4,7 @@ import asyncio
 import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -12,6 +13,9 @@ from mirrortui.channels.known import expand
 from mirrortui.cli.output import config_option, emit, json_option, load, say, size, span, table
 from mirrortui.config import Channel, Mirror, MirrorConfig
 from mirrortui.errors import MirrorError, UsageError
+
+if TYPE_CHECKING:
+    from mirrortui.selection.estimate import Details
 
 
 @click.command()
@@ -162,15 +166,20 @@ refresh_option = click.option(
 @config_option
 @json_option
 @refresh_option
-def estimate(config_path: Path | None, as_json: bool, fresh: bool) -> int:
+@click.option(
+    "--details", "with_details", is_flag=True, help="Also growth a month, the largest names, shares by license family."
+)
+def estimate(config_path: Path | None, as_json: bool, fresh: bool, with_details: bool) -> int:
     """Show what the selection wants: records and bytes, per channel and subdir, against the free disk."""
     settings, _ = load(config_path)
     problems = refresh(settings, quiet=as_json) if fresh else {}
     from mirrortui.mirror.survey import survey
 
-    result = survey(settings).estimate(settings)
+    look = survey(settings)
+    result = look.estimate(settings)
+    inside = look.details(settings) if with_details else None
     if as_json:
-        emit(result.to_json())
+        emit(result.to_json() | ({"details": inside.to_json()} if inside else {}))
         return 3 if problems else 0
     rows = []
     for s in result.subdirs:
@@ -190,6 +199,8 @@ def estimate(config_path: Path | None, as_json: bool, fresh: bool) -> int:
         ]
     )
     table(["channel", "subdir", "records", "wanted", "present", "to fetch", ""], rows, right=(2, 3, 4, 5))
+    if inside:
+        _print_details(inside)
     if result.unknown_sizes:
         say(f"{result.unknown_sizes} records have no size; the figures leave them out")
     verdict = "fits" if result.fits else "does NOT fit"
@@ -197,20 +208,46 @@ def estimate(config_path: Path | None, as_json: bool, fresh: bool) -> int:
     return 3 if problems else 0
 
 
+def _print_details(inside: "Details") -> None:
+    click.echo()
+    table(["largest names", "records", "bytes"], [[n, f"{r:,}", size(b)] for n, r, b in inside.largest], right=(1, 2))
+    click.echo()
+    table(["license family", "records", "bytes"], [[f, f"{r:,}", size(b)] for f, r, b in inside.licenses], right=(1, 2))
+    click.echo()
+    say(
+        "growth: unknown, no record says when it was built"
+        if inside.growth is None
+        else f"growth: {size(inside.growth)} a month"
+    )
+
+
 @click.command()
 @config_option
 @json_option
 @refresh_option
-def plan(config_path: Path | None, as_json: bool, fresh: bool) -> int:
-    """Show what a run would do now: files to add, replace, keep, drop and prune. Changes nothing."""
+@click.option(
+    "--check",
+    "environments",
+    multiple=True,
+    help='Prove that an environment ("python=3.12 numpy") still resolves, besides those of [check] solve. Repeatable.',
+)
+def plan(config_path: Path | None, as_json: bool, fresh: bool, environments: tuple[str, ...]) -> int:
+    """Show what a run would do now: files to add, replace, keep, drop and prune. Changes nothing.
+
+    Exit code 1 where an environment to check does not resolve, 3 where an index could not be read.
+    """
     settings, _ = load(config_path)
     problems = refresh(settings, quiet=as_json) if fresh else {}
     from mirrortui.mirror.survey import survey
 
-    result = survey(settings).plan(settings)
+    look = survey(settings)
+    result = look.plan(settings)
+    wanted = (*settings.check.solve, *environments)
+    checks = look.check(settings, wanted) if wanted else []
+    code = 1 if any(not solved.ok for solved in checks) else 3 if problems else 0
     if as_json:
-        emit(result.to_json())
-        return 3 if problems else 0
+        emit(result.to_json() | {"checks": [solved.to_json() for solved in checks]})
+        return code
     kinds = ("add", "replace", "keep", "drop", "prune_due")
     rows = [
         [s.channel, s.subdir, *(f"{getattr(s, kind).files:,}" for kind in kinds), size(s.add.bytes + s.replace.bytes)]
@@ -223,5 +260,12 @@ def plan(config_path: Path | None, as_json: bool, fresh: bool) -> int:
     when = time.strftime("%H:%M", time.localtime(result.created))
     ending = "nothing to do" if result.empty else f"{size(result.needed)} to fetch, {size(result.free)} free"
     eta = f", {span(result.eta)} at the limit" if result.eta is not None else ""
+    for solved in checks:
+        what = f"{' '.join(solved.specs)} on {solved.subdir}"
+        say(
+            f"{what} resolves to {solved.packages} packages"
+            if solved.ok
+            else f"error: {what} does not resolve: {solved.error}"
+        )
     say(f"plan {result.id} of {when}: {ending}{eta}")
-    return 3 if problems else 0
+    return code

@@ -20,7 +20,6 @@ BUILT_IN: Mapping[str, Any] = {
     "channel_alias": "https://conda.anaconda.org",
     "custom_channels": {"pkgs/pro": "https://repo.anaconda.com"},
     "default_channels": ["https://repo.anaconda.com/pkgs/main", "https://repo.anaconda.com/pkgs/r"],
-    "custom_multichannels": {},
     "migrated_channel_aliases": [],
     "migrated_custom_channels": {},
 }
@@ -80,12 +79,12 @@ class _LookUp:
         self._alias = _Channel(_scheme(values["channel_alias"]), location(values["channel_alias"]), "", "channel_alias")
         self._old_aliases = [location(url) for url in values["migrated_channel_aliases"]]
         self._old_names = sorted(values["migrated_custom_channels"].items(), key=lambda item: -len(item[0]))
-        groups = {name: _typed(urls, []) for name, urls in values["custom_multichannels"].items() if urls is not None}
+        groups = _groups(rc.get("custom_multichannels"))
         group_key = dict.fromkeys(groups, "custom_multichannels")
         if "defaults" not in groups:
             groups["defaults"] = values["default_channels"]
             group_key["defaults"] = "default_channels"
-        groups["local"] = ()  # always conda-build's, whatever the file says
+        groups["local"] = []  # always conda-build's, whatever the file says
         self._multi = {
             name: [self._member(url, group_key.get(name, "")) for url in dict.fromkeys(urls)]
             for name, urls in groups.items()
@@ -175,16 +174,17 @@ def _begins(text: str, start: str) -> bool:
 
 
 def _typed(value: Any, default: Any) -> Any:
-    """The value in the form of the built-in one; conda refuses other forms, null counts as absent."""
+    """The value if it has the form of the built-in one (conda refuses others; null counts as absent)."""
     if isinstance(default, str):
         return value if isinstance(value, str) else default
     if isinstance(default, Mapping):
-        return (
-            {str(k): v if isinstance(v, list) else str(v) for k, v in value.items() if v is not None}
-            if isinstance(value, Mapping)
-            else default
-        )
+        return {str(k): v for k, v in value.items() if isinstance(v, str)} if isinstance(value, Mapping) else default
     return [str(item) for item in value] if isinstance(value, list | tuple) else default
+
+
+def _groups(value: Any) -> dict[str, list[str]]:
+    given = value if isinstance(value, Mapping) else {}
+    return {str(name): _typed(urls, []) for name, urls in given.items() if urls is not None}
 
 
 def _scheme(url: str) -> str:

@@ -11,9 +11,10 @@ from mirrortui.mirror import planning
 from mirrortui.mirror.inventory import Inventory
 from mirrortui.mirror.plan import Plan
 from mirrortui.mirror.presence import Presence, presence
+from mirrortui.mirror.solving import Solved, check
 from mirrortui.mirror.store import Disk, Store
 from mirrortui.selection.decide import decide, decide_quickly
-from mirrortui.selection.estimate import Estimate, estimate
+from mirrortui.selection.estimate import Details, Estimate, details, estimate
 from mirrortui.selection.explain import Answer, explain
 
 
@@ -43,9 +44,17 @@ class Survey:
         free, total = self.disk.free, self.disk.total
         return estimate(config, decision.selection, verified, free=free, total=total, approximate=decision.approximate)
 
+    def details(self, config: MirrorConfig) -> Details:
+        """What the selection is made of: growth, largest names, license families."""
+        return details(decide(self.catalog, config).selection, now=time.time())
+
     def explain(self, config: MirrorConfig, question: str) -> list[Answer]:
         """Why the records that a file name or MatchSpec names are in or out."""
         return explain(config, decide(self.catalog, config), question)
+
+    def check(self, config: MirrorConfig, environments: Iterable[str]) -> list[Solved]:
+        """Solve environments on the metadata that a run would publish, on every platform."""
+        return check(config, decide(self.catalog, config), environments)
 
     def plan(self, config: MirrorConfig) -> Plan:
         """What a run would do now."""

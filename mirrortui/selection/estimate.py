@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from mirrortui.catalog.index import Mask
+from mirrortui.catalog.index import Ints, Mask
 from mirrortui.config import MirrorConfig
+from mirrortui.selection import licenses
 from mirrortui.selection.select import Selection, SubdirSelection
 
 
@@ -121,3 +122,62 @@ def _one(channel: str, subdir: str, chosen: SubdirSelection, present: Mask | Non
         upstream_records=index.rows,
         upstream_bytes=int(sizes.sum()),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Details:
+    """What an estimate is made of, over all its subdirs; bytes are sums of the known sizes.
+
+    `growth` is bytes a month, judged by the build times of the last year (None where records carry none);
+    `largest` are (name, records, bytes), `licenses` (family, records, bytes), both largest first.
+    """
+
+    growth: float | None
+    largest: tuple[tuple[str, int, int], ...]
+    licenses: tuple[tuple[str, int, int], ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """The stable form that `estimate --json` prints under “details”."""
+        keys = ("records", "bytes")
+        return {
+            "growth_per_month": self.growth,
+            "largest": [{"name": n} | dict(zip(keys, counts, strict=True)) for n, *counts in self.largest],
+            "licenses": [{"family": f} | dict(zip(keys, counts, strict=True)) for f, *counts in self.licenses],
+        }
+
+
+def details(selection: Selection, *, now: float, count: int = 20) -> Details:
+    """Look into a selection: growth, largest names, license families."""
+    names: dict[str, Counted] = {}
+    families: dict[str, Counted] = {}
+    year, stamped = 0, False
+    for chosen in selection.subdirs.values():
+        index, mask = chosen.index, chosen.mask
+        size = np.where(mask, np.maximum(index.size, 0), 0)
+        _count(names, index.names, index.name, mask, size)
+        labels = [licenses.family_of(*pair) for pair in index.licenses]
+        _count(families, labels, index.license, mask, size)
+        stamped = stamped or bool((index.stamp[mask] > 0).any())
+        year += int(size[index.stamp > (now - 365 * 86400) * 1000].sum())
+    return Details(
+        growth=year / 12 if stamped else None,
+        largest=tuple(_ranked(names)[:count]),
+        licenses=tuple(_ranked(families)),
+    )
+
+
+Counted = tuple[int, int]
+
+
+def _count(into: dict[str, Counted], texts: list[str], column: Ints, mask: Mask, size: Ints) -> None:
+    records = np.bincount(column[mask], minlength=len(texts)).tolist() if len(texts) else []
+    total = np.bincount(column, weights=size, minlength=len(texts)).tolist() if len(texts) else []
+    for text, number, weight in zip(texts, records, total, strict=True):
+        if number:
+            before = into.get(text, (0, 0))
+            into[text] = before[0] + number, before[1] + int(weight)
+
+
+def _ranked(counted: dict[str, Counted]) -> list[tuple[str, int, int]]:
+    rows = [(text, *pair) for text, pair in counted.items()]
+    return sorted(rows, key=lambda row: (-row[2], row[0]))

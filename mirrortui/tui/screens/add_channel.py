@@ -14,7 +14,6 @@ from mirrortui.tui.screens.base import HEIGHTS, WIDTHS
 from mirrortui.tui.screens.confirm import Confirm
 from mirrortui.tui.text import content, problem
 from mirrortui.tui.widgets.line_table import Column, LineTable, Row
-from mirrortui.tui.widgets.lines import set_title
 from mirrortui.tui.widgets.rules_form import Choice
 
 OWN = "own URL"
@@ -58,7 +57,7 @@ class AddChannel(ModalScreen[tuple[NewChannel, ...] | None]):
         """Filter, list, upstream, notice, buttons."""
         hosts = (*(host.title for host in channels.HOSTS), OWN)
         with Vertical(classes="box", id="add-box") as box:
-            set_title(box, "Add a channel")
+            box.border_title = "Add a channel"
             with Horizontal(classes="line"):
                 yield Label("name", classes="label")
                 yield self._text_field("name", "type to filter, or any channel's name")

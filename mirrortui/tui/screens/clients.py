@@ -15,7 +15,7 @@ from textual.widgets import Input, Label, Static
 from mirrortui.errors import MirrorError
 from mirrortui.tui.background import in_thread
 from mirrortui.tui.bindings import bindings
-from mirrortui.tui.glyphs import DASH, DOTS, WARN
+from mirrortui.tui.glyphs import DOTS, WARN
 from mirrortui.tui.messages import Said
 from mirrortui.tui.rooms import ClientPreview, ClientReceipt, Profile, Rooms
 from mirrortui.tui.screens.base import RoomScreen
@@ -185,7 +185,7 @@ class ClientsScreen(RoomScreen):
         )
         notes = [*([state] if state else []), *(f"{WARN} {words}" for words in preview.warnings)]
         self.query_one("#notes-text", Static).update(
-            content("\n".join(notes) or DASH) if len(notes) < 2 else _joined(notes)
+            content(notes[0] if notes else "Nothing to note.") if len(notes) < 2 else _joined(notes)
         )
 
     def _trouble(self, words: str) -> None:

@@ -11,7 +11,6 @@ from textual.widgets import Button, Input, Static
 from mirrortui.tui.bindings import bindings
 from mirrortui.tui.screens.base import HEIGHTS, WIDTHS
 from mirrortui.tui.text import content
-from mirrortui.tui.widgets.lines import set_title
 
 
 class Confirm(ModalScreen[bool]):
@@ -31,7 +30,7 @@ class Confirm(ModalScreen[bool]):
     def compose(self) -> ComposeResult:
         """Title, facts, buttons."""
         with Vertical(classes="box") as box:
-            set_title(box, self._heading)
+            box.border_title = self._heading
             for words in self._words:
                 yield Static(content(words), classes="words")
             if self._body is not None:
@@ -64,7 +63,7 @@ class Prompt(ModalScreen[str | None]):
     def compose(self) -> ComposeResult:
         """Title, words, field, what is wrong, buttons."""
         with Vertical(classes="box") as box:
-            set_title(box, self._heading)
+            box.border_title = self._heading
             yield Static(content(self._words), classes="words")
             field = Input(self._begin_with, compact=True, select_on_focus=False)
             field.cursor_blink = False

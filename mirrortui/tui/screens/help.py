@@ -1,41 +1,58 @@
 """The help screen: words and keys, made from the registry."""
 
+import textwrap
+
+from textual import events
 from textual.app import ComposeResult
-from textual.containers import VerticalScroll
+from textual.containers import Vertical
 from textual.screen import ModalScreen
-from textual.widgets import Markdown
 
 from mirrortui.tui.bindings import bindings, help_rows
-from mirrortui.tui.widgets.lines import set_title
+from mirrortui.tui.format import fit
+from mirrortui.tui.glyphs import TICK_ALL, TICK_NONE, TICK_SOME
+from mirrortui.tui.widgets.lines import Line, LineView, line
 
 _WORDS = {
-    "setup": "Tick channels and subdirs; the estimate follows every tick and rule. Changes are a draft until you write "
-    "them with **w**. Sizes with **+** lack an index that is not read yet.",
-    "plan": "What a sync would do now: files to add, to replace, to drop from the metadata, and to delete from the disk "
-    "because their grace period is over. Nothing happens before you start it.",
-    "sync": "The run is a process of its own: it goes on when you leave, log out or lose the connection. "
-    "What you see is what its journal says; a key such as pause is shown as asked until the worker confirms it.",
-    "clients": "Configuration that points conda, mamba and pixi at what is really mirrored. Nothing is written before you "
-    "have seen the difference; the file that was there is kept beside it.",
+    "setup": (
+        "Tick channels and subdirs; the estimate follows every tick and rule. Changes are a draft until w writes them. "
+        "A size with + lacks an index that is not read yet."
+    ),
+    "plan": (
+        "What a sync would do now: files to add, to replace, to drop from the metadata, and to delete from the disk "
+        "because their grace period is over. Nothing happens before you start it."
+    ),
+    "sync": (
+        "The run is a process of its own: it goes on when you leave, log out or lose the connection. What you see is "
+        "what its journal says; a key such as pause is shown as asked until the worker confirms it."
+    ),
+    "clients": (
+        "Configuration that points conda, mamba and pixi at what is really mirrored. Nothing is written before you have "
+        "seen the difference; the file that was there is kept beside it."
+    ),
 }
 _TITLES = {"setup": "Setup", "plan": "Plan", "sync": "Sync", "clients": "Clients"}
+_KEYS = 16
+"""Cells of the column of keys."""
 
 
-def help_text(mode: str) -> str:
-    """Markdown for one screen."""
-    parts = [f"## {_TITLES.get(mode, 'Keys')}", _WORDS.get(mode, "")]
-    for title, places in (("Here", (mode,)), ("Everywhere", ("app", "room")), ("In lists", ("table", "tree"))):
-        rows = [row for place in places for row in help_rows(place)]
-        parts += [f"### {title}", "| key | |", "|:--|:--|", *(f"| `{keys}` | {words} |" for keys, words in rows)]
-        parts.append("")
-    parts.append("Ticks: ■ all, ◧ some, □ none. Sizes are decimal: 1 GB = 10⁹ bytes.")
-    return "\n".join(parts).replace("\n| key", "\n\n| key")
+def help_lines(mode: str, width: int) -> list[Line]:
+    """The page for one screen in so many cells."""
+    lines: list[Line] = [line((words, "")) for words in textwrap.wrap(_WORDS[mode], width)]
+    for title, places in ((_TITLES[mode], (mode,)), ("Everywhere", ("app", "room")), ("In lists", ("table", "tree"))):
+        lines += [(), line((title, "tab-on"))]
+        for keys, words in (row for place in places for row in help_rows(place)):
+            first, *more = textwrap.wrap(words, max(20, width - _KEYS))
+            lines.append(line((fit(keys, _KEYS), "key"), first))
+            lines += [line(" " * _KEYS, rest) for rest in more]
+    ticks = f"Ticks: {TICK_ALL} all, {TICK_SOME} some, {TICK_NONE} none. Sizes are decimal: 1 GB is a thousand MB."
+    return [*lines, (), *(line((words, "dim")) for words in textwrap.wrap(ticks, width))]
 
 
 class Help(ModalScreen[None]):
-    """Escape or q closes it."""
+    """Escape, q or ? closes it."""
 
-    BINDINGS = bindings("scroll", "page")
+    BINDINGS = bindings("page")
+    AUTO_FOCUS = "#help-lines"
 
     def __init__(self, mode: str) -> None:
         super().__init__()
@@ -43,15 +60,15 @@ class Help(ModalScreen[None]):
 
     def compose(self) -> ComposeResult:
         """One scrolling page."""
-        with VerticalScroll(classes="box", id="help-box") as box:
-            set_title(box, "Help")
-            box.border_subtitle = " esc closes "
-            yield Markdown(help_text(self._mode), open_links=False)
+        with Vertical(classes="box", id="help-box") as box:
+            box.border_title = "Help"
+            box.border_subtitle = "esc closes"
+            yield LineView(id="help-lines")
 
-    def action_scroll_up(self) -> None:
-        """Up."""
-        self.query_one("#help-box").scroll_up(animate=False)
+    def on_resize(self, _event: events.Resize) -> None:
+        """Words are wrapped to the width."""
+        self.call_after_refresh(self._fill)
 
-    def action_scroll_down(self) -> None:
-        """Down."""
-        self.query_one("#help-box").scroll_down(animate=False)
+    def _fill(self) -> None:
+        page = self.query_one(LineView)
+        page.set_lines(help_lines(self._mode, page.size.width - 1))

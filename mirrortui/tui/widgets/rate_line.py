@@ -79,7 +79,7 @@ def outcome_lines(view: View, asked: str) -> list[Line]:
         head = line(*run_state(view), f"  {listed}  ", ("r tries them again", "dim"))
     elif state == "crashed":
         age = "" if snapshot.heartbeat_age is None else f" (last sign {fmt.span(snapshot.heartbeat_age)} ago)"
-        head = line(("The worker is gone" + age, "bad"), ("  what is verified stays; s starts again", "dim"))
+        head = line(("The worker is gone" + age, "bad"), ("  verified files stay; s starts again", "dim"))
     elif state in ("failed", "stopped"):
         head = line(*run_state(view), f"  {run.message}")
     elif state == "paused":

@@ -331,7 +331,6 @@ def rc_files(draw: st.DrawFn) -> tuple[str, list[str], list[str]]:
                     "pkgs_dirs",
                     "x",
                     "proxy_servers",
-                    "custom_multichannels",
                     "denylist_channels",
                     "subdirs",
                     "mirrored_channels",
