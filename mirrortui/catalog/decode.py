@@ -11,7 +11,7 @@ import re
 from array import array
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 import numpy as np
@@ -39,18 +39,19 @@ Flags = npt.NDArray[np.uint8]
 _FN_CHARS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.+!~-\n"
 _PYTHON = re.compile(rb'"(python(?:_abi)?(?:[\s=<>!~\[][^"\\]*)?)"')
 _BAD_START = re.compile(rb"\n[.+!~-]")
-_LINK = re.compile(rb'"(?:url|channel|base_url)"\s*:')
+# A key may be spelt with escapes: `"\u0075rl"` is `"url"` to every client.
+_LINK = re.compile(rb'"(?:url|channel|base_url)"\s*:|\\u00[5-7]')
 
 
 def has_link(data: bytes) -> bool:
-    """Tell whether a block or a record holds a key that leads elsewhere."""
+    """Tell whether a record may hold a key that leads elsewhere (none that does is missed)."""
     return _LINK.search(data) is not None
 
 
 class Record(msgspec.Struct, gc=False):
     """The fields that rules, plans and transfers look at."""
 
-    name: str
+    name: Annotated[str, msgspec.Meta(min_length=1)]
     version: str
     build: str
     build_number: int = 0
@@ -139,7 +140,10 @@ class Decoder:
     def _patient(self, block: bytes) -> dict[str, Record]:
         out = {}
         for fn, raw in self._loose.decode(block).items():
-            record = _sane(msgspec.json.decode(raw))
+            try:
+                record = _sane(msgspec.json.decode(raw))
+            except msgspec.ValidationError:  # a number beyond any measure
+                record = None
             if record is None:
                 self.refused += 1
             else:
@@ -246,15 +250,12 @@ class Decoder:
         if not self.rows:
             return
         flags = np.memmap(self.folder / "flags.col", "<u1", "r+")
-        stems = np.frombuffer(self._stems, "<i8")
-        order = np.argsort(stems, kind="stable")
-        same = stems[order][1:] == stems[order][:-1]
-        for first in np.flatnonzero(same).tolist():  # few, but where a channel has every build twice
-            a, b = int(order[first]), int(order[first + 1])
-            if (flags[a] ^ flags[b]) & CONDA:
-                flags[b if flags[a] & CONDA else a] |= TWIN
-            else:
-                flags[a] |= DUPLICATE
+        # The last bit tells the formats apart, so that a build's .tar.bz2 stand right before its .conda.
+        keys = np.frombuffer(self._stems, "<i8") & ~1 | (flags & CONDA)
+        order = np.argsort(keys, kind="stable")
+        step = np.diff(keys[order])
+        flags[order[:-1][(step == 1) & (keys[order[:-1]] & 1 == 0)]] |= TWIN
+        flags[order[:-1][step == 0]] |= DUPLICATE
         flags.flush()
 
     def _rank_versions(self, versions: list[str]) -> None:

@@ -98,9 +98,11 @@ def _open(index: SubdirIndex) -> Depends:
     if not (index.folder / "depends.json").exists():
         build(index)
     specs = msgspec.json.decode((index.folder / "depends.json").read_bytes(), type=list[str])
-    ends = np.memmap(index.folder / "depends_ends.col", "<i4", "r", shape=(index.rows,))
+    ends = np.memmap(index.folder / "depends_ends.col", "<i4", "r", shape=(index.rows,)).view(np.ndarray)
     total = int(ends[-1])
-    numbers = np.memmap(index.folder / "depends.col", "<i4", "r", shape=(total,)) if total else np.zeros(0, np.int32)
+    numbers: Ints = np.zeros(0, np.int32)
+    if total:
+        numbers = np.memmap(index.folder / "depends.col", "<i4", "r", shape=(total,)).view(np.ndarray)
     return Depends(ends, numbers, specs)
 
 

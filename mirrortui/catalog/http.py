@@ -46,7 +46,7 @@ def _redirect(response: httpx.Response, url: str) -> httpx.URL | None:
         return None
     try:
         target = response.request.url.join(location)
-    except httpx.InvalidURL as error:
+    except (httpx.InvalidURL, ValueError) as error:
         raise UpstreamError("redirects to something that is no URL", where=display(url)) from error
     if target.scheme not in ("http", "https") or response.request.url.scheme not in ("http", "https"):
         raise UpstreamError(f"redirects to {display(target)}, which is not followed", where=display(url))

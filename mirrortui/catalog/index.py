@@ -63,7 +63,7 @@ class SubdirIndex:
             return np.zeros((0, width) if width > 1 else 0, kind)
         shape = (self.rows, width) if width > 1 else (self.rows,)
         try:
-            return np.memmap(self.folder / f"{name}.col", kind, "r", shape=shape)
+            return np.memmap(self.folder / f"{name}.col", kind, "r", shape=shape).view(np.ndarray)
         except (OSError, ValueError) as error:
             raise BadRepodata(
                 f"its cache is damaged: {error}", where=str(self.folder), hint="Remove that folder"

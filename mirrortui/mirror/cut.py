@@ -5,6 +5,7 @@ Unknown keys survive, inside records and beside them. What would lead a client o
 absolute URLs. Signatures go too, since they no longer fit what is published.
 """
 
+import json
 from collections.abc import Callable, Iterator
 from itertools import compress
 from typing import Any
@@ -45,7 +46,7 @@ def write(index: SubdirIndex, keep: Mask, out: Write) -> int:
     if index.body is None:
         out(empty(index.subdir))
         return 0
-    out(b'{"info":%s' % msgspec.json.encode(_info(index)))
+    out(b'{"info":%s' % _encode(_info(index)))
     written, current = 0, ""
     for section, pieces in _pieces(index, keep):
         if section != current:
@@ -81,18 +82,23 @@ def _pieces(index: SubdirIndex, keep: Mask) -> Iterator[tuple[str, list[bytes]]]
         mask = keep[rows.start : rows.stop] if isinstance(rows, range) else keep[rows]
         chosen = compress(zip(block.fns, block.values, strict=True), mask.tolist())
         if linked:
-            yield block.section, [b'"%s":%s' % (fn.encode(), _unlink(raw)) for fn, raw in chosen]
+            yield block.section, [b'"%s":%s' % (fn.encode(), unlink(raw)) for fn, raw in chosen]
         else:
             yield block.section, [b'"%s":%s' % (fn.encode(), raw) for fn, raw in chosen]
 
 
-def _unlink(raw: object) -> bytes:
+def unlink(raw: object) -> bytes:
+    """A record without the keys that lead elsewhere; its own bytes where it has none."""
     assert isinstance(raw, msgspec.Raw)
     text = bytes(raw)
     if not decode.has_link(text):
         return text
-    record = msgspec.json.decode(text)
-    return msgspec.json.encode({k: v for k, v in record.items() if k not in _RECORD_LINKS})
+    record = msgspec.json.decode(text, type=dict[str, msgspec.Raw])
+    if not any(key in record for key in _RECORD_LINKS):
+        return text
+    return b"{%s}" % b",".join(
+        b"%s:%s" % (msgspec.json.encode(key), value) for key, value in record.items() if key not in _RECORD_LINKS
+    )
 
 
 def _info(index: SubdirIndex) -> dict[str, Any]:
@@ -105,7 +111,14 @@ def _top(index: SubdirIndex, key: str) -> bytes:
     clean = _clean_top(key, value)
     if key == "repodata_version" and value == 2:  # version 2 says that base_url is used
         clean = 1
-    return msgspec.json.encode(clean)
+    return _encode(clean)
+
+
+def _encode(value: Any) -> bytes:
+    try:
+        return msgspec.json.encode(value)
+    except OverflowError:  # a whole number of more than 64 bits: JSON has no limit, and what upstream says is kept
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def _clean_top(key: str, value: Any) -> Any:

@@ -5,6 +5,7 @@ query a subdir, no stat and no request a file. Losing the inventory loses nothin
 know are hashed once and taken in again.
 """
 
+import contextlib
 import sqlite3
 import time
 from collections.abc import Iterable
@@ -54,20 +55,34 @@ class Inventory:
         self.path = state / "inventory.db"
         self._ids: dict[tuple[str, str], int] = {}
         self._db: sqlite3.Connection | None = None
+        self._write_mode = write
         try:
             if write:
                 state.mkdir(parents=True, exist_ok=True)
                 self._db = sqlite3.connect(self.path, timeout=10, isolation_level=None, check_same_thread=False)
                 self._db.execute("pragma journal_mode=wal")
                 self._db.execute("pragma synchronous=normal")
-                if self._db.execute("pragma user_version").fetchone()[0] == 0:
-                    self._db.executescript(f"begin; {_TABLES} pragma user_version={VERSION}; commit;")
             elif self.path.exists():
                 self._db = sqlite3.connect(f"{self.path.as_uri()}?mode=ro", uri=True, timeout=10, isolation_level=None)
-                if self._db.execute("pragma user_version").fetchone()[0] == 0:
-                    self.close()
+            if self._db is not None:
+                self._check_version(self._db.execute("pragma user_version").fetchone()[0])
         except (OSError, sqlite3.Error) as error:
+            self.close()
             raise self._broken(error) from error
+
+    def _check_version(self, found: int) -> None:
+        assert self._db is not None
+        if found not in (0, VERSION):
+            self.close()
+            raise StateError(
+                f"was written by another version of this program (inventory {found}, here {VERSION})",
+                where=str(self.path),
+                hint="Use that version, or move the file away: it is rebuilt from the tree by hashing every file once",
+            )
+        if found == 0 and self._write_mode:
+            self._db.executescript(f"begin; {_TABLES} pragma user_version={VERSION}; commit;")
+        elif found == 0:  # the worker is just making it
+            self.close()
 
     def _broken(self, error: Exception) -> StateError:
         return StateError(
@@ -79,6 +94,11 @@ class Inventory:
     def close(self) -> None:
         """Close the database."""
         if self._db is not None:
+            if self._write_mode:
+                with contextlib.suppress(sqlite3.Error):
+                    # Without its two side files only who may write here could open a WAL database.
+                    self._db.execute("pragma busy_timeout=0")
+                    self._db.execute("pragma journal_mode=delete")
             self._db.close()
             self._db = None
 

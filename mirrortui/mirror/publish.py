@@ -1,7 +1,8 @@
 """Make a channel's metadata visible: stage everything, then switch all subdirs by renames in a fixed order.
 
-Order (design): packages are in before this is called; then repodata.json.zst of all subdirs, then
-repodata.json of all subdirs, then what is switched off is removed. Each rename replaces a complete file by a
+Order: packages are in before this is called; then shards (which nothing names yet), then for each kind of
+file in turn, all subdirs of the channel: shard index, repodata.json.zst, repodata.json, the rest. What is
+switched off is removed last. Each rename replaces a complete file by a
 complete file, and every file that either generation names is on disk: a crash between any two renames
 leaves a set that a client can install from. A file whose bytes are the same is left alone, so that its
 mtime and ETag stay.
@@ -11,45 +12,19 @@ import filecmp
 import hashlib
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
-import zstandard
 
-from mirrortui.catalog import cache
-from mirrortui.catalog.index import Mask, SubdirIndex
 from mirrortui.config import Publish
-from mirrortui.mirror import cut
+from mirrortui.mirror import shards
 from mirrortui.mirror.inventory import Inventory, Published
+from mirrortui.mirror.staging import NEVER, ORDER, Item, stage, unwanted, wanted
 from mirrortui.mirror.store import Store, reporting
 
-FORMAT = 1
-ZST, JSON = "repodata.json.zst", "repodata.json"
-ORDER = (ZST, JSON)
-OTHERS = (
-    "repodata_shards.msgpack.zst",
-    "repodata.json.bz2",
-    "current_repodata.json",
-    "current_repodata.json.zst",
-    "current_repodata.json.bz2",
-    "repodata.jlap",
-    "repodata_from_packages.json",
-    "run_exports.json",
-    "run_exports.json.zst",
-)
-"""Metadata that this version does not write: removed where it lies, since clients prefer some of it to repodata.json."""
-
-
-@dataclass(frozen=True)
-class Item:
-    """One subdir to publish: its index (None: publish an empty one) and the rows that are wanted and verified."""
-
-    subdir: str
-    index: SubdirIndex | None
-    keep: Mask
+FORMAT = 2
 
 
 @dataclass
@@ -61,8 +36,13 @@ class Switched:
     records: int = 0
 
 
-def publish(store: Store, inventory: Inventory, channel: str, items: Iterable[Item], options: Publish) -> Switched:
-    """Publish all given subdirs of a channel together. Raises `MirrorError`; nothing is visible until all is staged."""
+def publish(
+    store: Store, inventory: Inventory, channel: str, items: Iterable[Item], options: Publish, scratch: Path
+) -> Switched:
+    """Publish all given subdirs of a channel together; `scratch` is a local folder for temporary files.
+
+    Raises `MirrorError`; nothing is visible until all is staged.
+    """
     done = Switched()
     staged: dict[tuple[str, str], Path] = {}
     keys: dict[str, tuple[str, int, int]] = {}
@@ -75,15 +55,18 @@ def publish(store: Store, inventory: Inventory, channel: str, items: Iterable[It
             keys[item.subdir] = key, count, item.index.rows if item.index else 0
             folder = store.prepare(channel, item.subdir)
             with reporting(folder):
-                staged |= {(item.subdir, name): path for name, path in _stage(folder, item, options).items()}
+                staged |= {(item.subdir, name): path for name, path in stage(folder, item, options, scratch).items()}
         if keys:
             store.flush()
-        for name in ORDER:
+        for name in wanted(options):
             for (subdir, staged_name), path in list(staged.items()):
                 if staged_name == name:
                     target = store.folder(channel, subdir) / name
+                    before = shards.named_by(target) if name == shards.INDEX else set()
                     with reporting(target):
                         if _switch(path, target):
+                            if before:
+                                shards.retire(target.parent, before, shards.named_by(target))
                             done.written.append(target)
                     del staged[subdir, staged_name]
         for subdir, (key, count, rows) in keys.items():
@@ -101,18 +84,19 @@ def withdraw(store: Store, inventory: Inventory, channel: str, subdir: str) -> l
     """Take a subdir out of view: its packages stay, its metadata goes."""
     folder = store.folder(channel, subdir)
     removed = []
-    for name in (*OTHERS, *ORDER):
+    for name in (*NEVER, *ORDER):
         path = folder / name
         with reporting(path):
             if path.is_file():
                 path.unlink()
                 removed.append(path)
+    _remove_shards(folder / shards.FOLDER)
     inventory.set_published(channel, subdir, None)
     return removed
 
 
 def _key(item: Item, options: Publish) -> str:
-    digest = hashlib.sha256(f"{FORMAT} {item.subdir} {options.zst}".encode())
+    digest = hashlib.sha256(f"{FORMAT} {item.subdir} {wanted(options)}".encode())
     if item.index is not None:
         digest.update(item.index.source.sha256.encode())
         digest.update(item.keep.tobytes())
@@ -135,52 +119,6 @@ def _unchanged(store: Store, inventory: Inventory, channel: str, subdir: str, ke
     return last is not None and last.key == key and _stamps(store.folder(channel, subdir)) == last.files != "[]"
 
 
-def _stage(folder: Path, item: Item, options: Publish) -> Mapping[str, Path]:
-    """Write the new files beside the old ones, under names that are never served."""
-    plain, packed = folder / f".{JSON}.new", folder / f".{ZST}.new"
-    index = item.index
-    same = index is not None and cut.verbatim(index, item.keep)
-    with plain.open("wb") as raw:
-        if same:
-            assert index is not None
-            assert index.body is not None
-            for chunk in cache.unpacked(index.body):
-                raw.write(chunk)
-        elif options.zst:
-            with packed.open("wb") as out, _packer(out) as pack:
-
-                def both(data: bytes) -> None:
-                    raw.write(data)
-                    pack.write(data)
-
-                _cut(item, both)
-        else:
-            _cut(item, raw.write)
-    if same and options.zst:
-        assert index is not None
-        assert index.body is not None
-        shutil.copyfile(index.body, packed)
-    for path in (plain, packed):
-        if path.exists():
-            path.chmod(0o644)
-    return {JSON: plain, ZST: packed} if options.zst else {JSON: plain}
-
-
-def _cut(item: Item, out: cut.Write) -> None:
-    if item.index is None:
-        out(cut.empty(item.subdir))
-    else:
-        cut.write(item.index, item.keep, out)
-
-
-@contextmanager
-def _packer(out: object) -> Iterator[zstandard.ZstdCompressionWriter]:
-    # With threads the frame does not depend on their number: the same JSON gives the same bytes anywhere.
-    packer = zstandard.ZstdCompressor(level=3, threads=2, write_content_size=False)
-    with packer.stream_writer(out, closefd=False) as stream:  # type: ignore[arg-type]  # any binary file
-        yield stream
-
-
 def _switch(staged: Path, target: Path) -> bool:
     """Rename over the target unless the bytes are the same already."""
     if target.is_file() and not target.is_symlink() and filecmp.cmp(staged, target, shallow=False):
@@ -197,10 +135,18 @@ def _switch(staged: Path, target: Path) -> bool:
 
 def _remove_others(folder: Path, options: Publish) -> list[Path]:
     removed = []
-    for name in OTHERS if options.zst else (ZST, *OTHERS):
+    for name in unwanted(options):
         path = folder / name
         with reporting(path):
             if path.is_file():
                 path.unlink()
                 removed.append(path)
+    if not options.shards:
+        _remove_shards(folder / shards.FOLDER)
     return removed
+
+
+def _remove_shards(folder: Path) -> None:
+    """Without an index nothing names the shards any more."""
+    if folder.is_dir() and not folder.is_symlink():
+        shutil.rmtree(folder)

@@ -103,7 +103,7 @@ class MirrorApp(App[None]):
         if self.first_screen != "setup":
             self.switch_mode(self.first_screen)
         if not self.is_headless:
-            terminal.on_signals(lambda code: self.exit(return_code=code))
+            terminal.on_signals(self._told_to_end)
             self.set_interval(terminal.WATCH, self._look_for_terminal)
         self._journal.watch(self._view.config.state)
         self.set_interval(self._period, self._poll)
@@ -122,9 +122,14 @@ class MirrorApp(App[None]):
             self.failure = error
         super().bell()
 
-    def _look_for_terminal(self) -> None:
+    def _told_to_end(self, code: int) -> None:
+        self._look_for_terminal(code)
+        self.exit(return_code=code)
+
+    def _look_for_terminal(self, code: int = 129) -> None:
         if not terminal.terminal_there():
-            self.exit(return_code=129)
+            self._journal.close()
+            terminal.give_up(code)
 
     def _poll(self) -> None:
         self._ticks += 1

@@ -7,12 +7,14 @@ no network, no worker and no clock. Methods marked *blocking* are called in a th
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from mirrortui.config import MirrorConfig
 from mirrortui.mirror.plan import Plan
-from mirrortui.selection.estimate import Estimate, SubdirEstimate
 from mirrortui.worker.snapshot import Snapshot
+
+if TYPE_CHECKING:  # it brings numpy, which the first frame does not wait for
+    from mirrortui.selection.estimate import Estimate, SubdirEstimate
 
 Pair = tuple[str, str]
 """(channel, subdir)."""
@@ -35,8 +37,8 @@ class Reading:
 class Picture:
     """The estimate of a draft, and what each subdir that is not ticked would be."""
 
-    estimate: Estimate
-    others: Mapping[Pair, SubdirEstimate] = field(default_factory=dict)
+    estimate: "Estimate"
+    others: Mapping[Pair, "SubdirEstimate"] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

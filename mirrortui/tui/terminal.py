@@ -33,6 +33,11 @@ def terminal_there() -> bool:
     return all(os.isatty(fd) for fd in (0, 2))
 
 
+def give_up(code: int) -> None:
+    """End at once: the terminal is gone, and giving it back would wait for it for ever."""
+    os._exit(code)
+
+
 def on_signals(leave: Callable[[int], None]) -> None:
     """Call `leave(128 + number)` on SIGTERM and SIGHUP, so that the terminal is given back as it was."""
     loop = asyncio.get_running_loop()

@@ -135,5 +135,7 @@ class Journal:
                 break
             time.sleep(0.1)
         with contextlib.suppress(sqlite3.Error):
-            self._db.execute("pragma wal_checkpoint(passive)")
+            # Without its two side files only who may write here could open a WAL database; viewers are of any account.
+            self._db.execute("pragma busy_timeout=0")
+            self._db.execute("pragma journal_mode=delete")  # refused while somebody looks on: then the side files stay
         self._db.close()

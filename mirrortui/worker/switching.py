@@ -8,9 +8,10 @@ import numpy as np
 from mirrortui.catalog.index import Mask
 from mirrortui.config import Channel, MirrorConfig
 from mirrortui.errors import PruneRefused
-from mirrortui.mirror import planning, prune, publish
+from mirrortui.mirror import planning, prune, publish, shards
 from mirrortui.mirror.inventory import Inventory
 from mirrortui.mirror.planning import Work
+from mirrortui.mirror.staging import Item
 from mirrortui.mirror.store import Store, reporting
 from mirrortui.transfer.engine import next_path
 from mirrortui.worker.ending import Ending
@@ -94,12 +95,14 @@ class Switching:
             item = todo[channel.name, subdir]
             index = item.chosen.index
             if index.folder is not None:
-                items.append(publish.Item(subdir, index, item.chosen.mask & verified[channel.name, subdir]))
+                items.append(Item(subdir, index, item.chosen.mask & verified[channel.name, subdir]))
             elif not self._vanished(channel.name, subdir) and subdir == "noarch":
-                items.append(publish.Item(subdir, None, np.zeros(0, bool)))
+                items.append(Item(subdir, None, np.zeros(0, bool)))
         if "noarch" not in channel.subdirs:
-            items.append(publish.Item("noarch", None, np.zeros(0, bool)))
-        switched = publish.publish(self.store, self.inventory, channel.name, items, self.config.publish)
+            items.append(Item("noarch", None, np.zeros(0, bool)))
+        switched = publish.publish(
+            self.store, self.inventory, channel.name, items, self.config.publish, self.config.state
+        )
         if switched.written or switched.removed:
             self.changed = True
             self.journal.event("info", f"{channel.name}: published {switched.records} records")
@@ -130,6 +133,7 @@ class Switching:
         for pair in self.done:
             for part in self._leftovers(pair):
                 part.unlink(missing_ok=True)
+            shards.sweep(self.store.folder(*pair), time.time())
         if self.held:
             hint = "if that is meant, run it with --confirm-prune"
             return Ending("partial", f"{'; '.join(self.held)}: not published, {hint}", PruneRefused.exit_code)

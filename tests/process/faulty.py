@@ -11,6 +11,7 @@ import os
 import socket
 import struct
 import threading
+import time
 from collections import defaultdict, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -26,13 +27,17 @@ MOST_ENDLESS = 64 << 20
 
 @dataclass
 class Asked:
-    """One request: `fields` with lower-case names, `sent` bytes of the body, filled in while it is answered."""
+    """One request: `fields` with lower-case names, `when` on the monotonic clock.
+
+    `status` and `sent` (bytes of the body) are filled in while it is answered.
+    """
 
     method: str
     path: str
     fields: dict[str, str]
     status: int = 0
     sent: int = 0
+    when: float = field(default_factory=time.monotonic)
 
 
 Fault = Callable[["Exchange"], None]
@@ -134,12 +139,23 @@ def wrong_bytes(ex: Exchange) -> None:
     ex.body(bytes(byte ^ 0xFF for byte in ex.whole()))
 
 
-def cut(at: int, *, reset: bool = False) -> Fault:
+def cut(at: int) -> Fault:
     """The right head, `at` bytes, then the connection ends."""
 
     def answer(ex: Exchange) -> None:
         ex.body(ex.whole()[:at])
-        ex.hang_up(reset=reset)
+        ex.hang_up()
+
+    return answer
+
+
+def reset(at: int, gate: threading.Event) -> Fault:
+    """The right head, `at` bytes, and when the gate opens a reset; what the other side has not read by then is lost."""
+
+    def answer(ex: Exchange) -> None:
+        ex.body(ex.whole()[:at])
+        gate.wait(HOLD_SECONDS)
+        ex.hang_up(reset=True)
 
     return answer
 

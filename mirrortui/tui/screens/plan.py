@@ -1,5 +1,6 @@
 """Plan: what a sync would do now, before anything is done."""
 
+import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
@@ -55,7 +56,7 @@ def summary(plan: Plan, total_disk: int, limit: str, width: int) -> list[Line]:
                 (cells[0], "dim"),
                 (cells[1], "strong" if t.files else "dim"),
                 (f"{word} {fmt.fit(fmt.size(t.bytes) if t.files else DASH, 8, right=True)}", ""),
-                (f"   {words}" if width >= 120 else "", "dim"),
+                (f"   {words}" if width >= 110 else "", "dim"),
             )
         )
     after = plan.free - plan.needed
@@ -203,7 +204,11 @@ class PlanScreen(RoomScreen):
         self._sums(summary(plan, self.view.total, limit, width))
         self.query_one("#plan-subdirs", LineTable).set_rows(subdir_rows(plan.subdirs))
         self.query_one("#largest", LineTable).set_rows(file_rows(plan.largest))
-        self.query_one("#plan-warnings", LineView).set_lines([line((w, "warn")) for w in plan.warnings])
+        self.query_one("#plan-warnings", LineView).set_lines(self._warnings(plan))
+
+    def _warnings(self, plan: Plan) -> list[Line]:
+        room = max(20, self.query_one("#plan-warnings").size.width - 1)
+        return [line((words, "warn")) for w in plan.warnings for words in textwrap.wrap(w, room)]
 
     def _sums(self, lines: list[Line]) -> None:
         self.query_one("#plan-sums", Facts).set_lines((lines + [()] * 5)[:5])

@@ -1,14 +1,13 @@
 """Setup: channels and subdirs to tick, rules, and the estimate that follows every change."""
 
 from collections.abc import Callable
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
 from textual.containers import Container, Vertical
 from textual.widget import Widget
 
 from mirrortui.config import MirrorConfig
-from mirrortui.selection.estimate import Estimate, SubdirEstimate
 from mirrortui.tui import draft
 from mirrortui.tui.bindings import bindings
 from mirrortui.tui.estimator import Estimated, Estimator
@@ -24,6 +23,9 @@ from mirrortui.tui.widgets.check_tree import CheckTree, Tree
 from mirrortui.tui.widgets.estimate_panel import EstimatePanel, estimate_brief
 from mirrortui.tui.widgets.lines import Facts
 from mirrortui.tui.widgets.rules_form import RulesForm
+
+if TYPE_CHECKING:  # it brings numpy, which the first frame does not wait for
+    from mirrortui.selection.estimate import Estimate, SubdirEstimate
 
 
 class SetupScreen(RoomScreen):

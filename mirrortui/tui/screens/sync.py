@@ -16,6 +16,7 @@ from mirrortui.tui.screens.base import RoomScreen
 from mirrortui.tui.screens.confirm import Confirm, Prompt
 from mirrortui.tui.text import problem
 from mirrortui.tui.view import View
+from mirrortui.tui.widgets.key_bar import KeyBar
 from mirrortui.tui.widgets.line_table import LineTable
 from mirrortui.tui.widgets.lines import set_title
 from mirrortui.tui.widgets.log_pane import LogPane
@@ -50,16 +51,17 @@ class SyncScreen(RoomScreen):
         self._asked_at = 0.0
         self._frozen = False
         self._drawn: Snapshot | None = None
+        self._keys_for: tuple[str, bool] = ("", False)
 
     def body(self) -> ComposeResult:
-        """Overall lines; subdirs and transfers; failures and log."""
+        """Overall lines; subdirs, transfers and failures; log."""
         yield RateLine()
         with Container(id="sync-panes"):
             with Container(id="sync-left", classes="deck"):
                 yield subdir_table()
                 yield flight_table()
-            with Container(id="sync-right", classes="deck"):
                 yield failure_table()
+            with Container(id="sync-right", classes="deck"):
                 yield LogPane()
 
     def show_view(self, view: View) -> None:
@@ -93,8 +95,9 @@ class SyncScreen(RoomScreen):
     def refresh_bindings_if(self, view: View) -> None:
         """The footer depends on few things; made again only when one of them changes."""
         key = (view.snapshot.state if view.snapshot else "", view.snapshot.failed_count > 0 if view.snapshot else False)
-        if key != getattr(self, "_keys_for", None):
+        if key != self._keys_for:
             self._keys_for = key
+            self.query_one(KeyBar).labels = {"sync.pause": "resume"} if key[0] == "paused" else {}
             self.refresh_bindings()
 
     def _settle(self, view: View) -> None:

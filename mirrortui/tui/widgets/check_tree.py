@@ -2,18 +2,21 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from textual import events
 from textual.message import Message
 
 from mirrortui.config import Channel, MirrorConfig
-from mirrortui.selection.estimate import SubdirEstimate
 from mirrortui.tui import format as fmt
 from mirrortui.tui.bindings import bindings
 from mirrortui.tui.glyphs import CLOSED, DASH, DOTS, OPEN, TICK_ALL, TICK_NONE, TICK_SOME
 from mirrortui.tui.rooms import Pair, Reading
 from mirrortui.tui.widgets.line_table import Cell, Column, LineTable, Row
 from mirrortui.tui.widgets.lines import set_title
+
+if TYPE_CHECKING:  # it brings numpy, which the first frame does not wait for
+    from mirrortui.selection.estimate import SubdirEstimate
 
 SPLIT = "\n"
 """Between channel and subdir in a row's key; it occurs in neither."""
@@ -25,7 +28,7 @@ class Tree:
 
     config: MirrorConfig
     offered: Mapping[str, tuple[str, ...]]
-    figures: Mapping[Pair, SubdirEstimate]
+    figures: Mapping[Pair, "SubdirEstimate"]
     readings: Mapping[Pair, Reading]
     closed: Collection[str] = ()
 

@@ -1,14 +1,18 @@
 """The live estimate: what the draft costs, against what is free."""
 
+from typing import TYPE_CHECKING
+
 from textual import events
 
-from mirrortui.selection.estimate import Estimate
 from mirrortui.tui import format as fmt
 from mirrortui.tui.glyphs import DASH, DONE, DOTS, FAILED, SEP
 from mirrortui.tui.widgets.lines import Facts, Line, line, set_title, width
 
+if TYPE_CHECKING:  # it brings numpy, which the first frame does not wait for
+    from mirrortui.selection.estimate import Estimate
 
-def verdict(estimate: Estimate) -> tuple[str, str]:
+
+def verdict(estimate: "Estimate") -> tuple[str, str]:
     """`fits, 812 GB left` or `does NOT fit, 1.2 TB short`, with its style."""
     left = estimate.free - estimate.bytes_to_fetch
     if left >= 0:
@@ -16,7 +20,7 @@ def verdict(estimate: Estimate) -> tuple[str, str]:
     return f"{FAILED} does NOT fit, {fmt.size(-left)} short", "bad"
 
 
-def estimate_lines(estimate: Estimate | None, total: int) -> list[Line]:
+def estimate_lines(estimate: "Estimate | None", total: int) -> list[Line]:
     """The panel's lines in `total` cells."""
     if estimate is None:
         return [line((f"no figures yet {DOTS}", "dim")), *[()] * 5]
@@ -45,7 +49,7 @@ def estimate_lines(estimate: Estimate | None, total: int) -> list[Line]:
     ]
 
 
-def estimate_brief(estimate: Estimate | None, total: int) -> Line:
+def estimate_brief(estimate: "Estimate | None", total: int) -> Line:
     """One line for narrow terminals; the number of packages only where it fits."""
     if estimate is None:
         return line((f"estimate {DASH}", "dim"))
@@ -63,7 +67,7 @@ class EstimatePanel(Facts):
         set_title(self, "Estimate")
         self._estimate: Estimate | None = None
 
-    def show(self, estimate: Estimate | None, *, waiting: bool) -> None:
+    def show(self, estimate: "Estimate | None", *, waiting: bool) -> None:
         """Show an estimate; `waiting` marks it as about to be replaced."""
         set_title(self, f"Estimate {DOTS}" if waiting else "Estimate")
         if estimate is not None:

@@ -1,6 +1,7 @@
 """The bottom line: at most eight keys that work now, made from the active bindings."""
 
 from textual import events
+from textual.reactive import reactive
 from textual.screen import Screen
 from textual.widget import Widget
 
@@ -26,8 +27,16 @@ class KeyBar(Facts):
     KeyBar { height: 1; dock: bottom; background: $panel; }
     """
 
+    labels: reactive[dict[str, str]] = reactive(dict, repaint=False)
+    """Words that differ from the registry's for now, by binding id: pause becomes resume."""
+
     def __init__(self) -> None:
         super().__init__(id="keys")
+
+    def watch_labels(self) -> None:
+        """Other words."""
+        if self.is_mounted:
+            self._collect(self.screen)
 
     def on_mount(self) -> None:
         """Follow the screen's bindings."""
@@ -56,7 +65,8 @@ class KeyBar(Facts):
                 continue
             keys = _KEYS.get(binding.id, [key])
             if binding.id not in wanted or key == keys[0]:
-                wanted[binding.id] = (_NAMES.get(key, key), binding.description, _from_here(binding.action))
+                label = self.labels.get(binding.id, binding.description)
+                wanted[binding.id] = (_NAMES.get(key, key), label, _from_here(binding.action))
         if typing is not None and typing.check_consume_key("a", "a"):
             wanted = {"_esc": ("esc", "leave field", ""), "_tab": ("tab", "next", ""), **wanted}
         elif screen.has_class("-narrow"):

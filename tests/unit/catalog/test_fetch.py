@@ -13,7 +13,6 @@ from mirrortui.catalog.index import Source
 from mirrortui.errors import BadRepodata, MirrorError, UpstreamError, UpstreamStatus, UpstreamUnreachable
 from tests.unit.catalog.made import table
 
-Handler = Callable[[httpx.Request], httpx.Response]
 BODY = json.dumps(table("a-1-0.conda", "a-1-0.tar.bz2")).encode()
 OTHER = json.dumps(table("a-1-0.conda", "b-2-0.conda")).encode()
 UPSTREAM = "https://one/c"
@@ -47,8 +46,8 @@ def streamed(pieces: Iterable[bytes], error: Exception | None = None, **headers:
 class Upstream:
     """Answers by path, or by host and path; remembers what was asked."""
 
-    def __init__(self, **_: Any) -> None:
-        self.answers: dict[str, httpx.Response | Exception | Handler] = {}
+    def __init__(self) -> None:
+        self.answers: dict[str, httpx.Response | Exception] = {}
         self.asked: list[httpx.Request] = []
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
@@ -58,7 +57,8 @@ class Upstream:
                 answer = self.answers[key]
                 if isinstance(answer, Exception):
                     raise answer
-                return answer if isinstance(answer, httpx.Response) else answer(request)
+                stream = answer.stream if isinstance(answer.stream, Drip) else Drip([answer.content])
+                return httpx.Response(answer.status_code, headers=answer.headers, stream=stream, extensions=answer.extensions)
         return httpx.Response(404)
 
     @property
@@ -238,47 +238,51 @@ def test_a_source_file_that_is_garbage_counts_as_none(upstream: Upstream, bring:
 # ------------------------------------------------------------------------------------------- failures
 
 BOMB = pack(b'{"packages":{"a-1-0.conda":{"x":"' + b"0" * 3_000_000 + b'"}}}')
-FAILURES: dict[str, tuple[str, Any, type[MirrorError], str]] = {
-    "html for zst": (ZST, httpx.Response(200, content=b"<!DOCTYPE html><p>log in"), BadRepodata, "HTML"),
-    "html for json": (JSON, httpx.Response(200, content=b"\n<html>"), BadRepodata, "HTML"),
-    "text": (JSON, httpx.Response(200, content=b"ok"), BadRepodata, "is not repodata"),
-    "a list": (JSON, httpx.Response(200, content=b"[]"), BadRepodata, "is not repodata"),
-    "json for zst": (ZST, httpx.Response(200, content=BODY), BadRepodata, "is not repodata"),
-    "gzip": (ZST, httpx.Response(200, content=b"\x1f\x8b\x08" + bytes(80)), BadRepodata, "is not repodata"),
-    "empty zst": (ZST, httpx.Response(200, content=b""), BadRepodata, "is empty"),
-    "empty json": (JSON, streamed([]), BadRepodata, "is empty"),
-    "only blanks": (JSON, httpx.Response(200, content=b" \n"), BadRepodata, "is not repodata"),
-    "magic alone": (ZST, httpx.Response(200, content=b"\x28\xb5\x2f\xfd"), BadRepodata, ""),
-    "broken zst": (ZST, httpx.Response(200, content=pack(BODY)[:40] + bytes(200)), BadRepodata, ""),
-    "truncated zst": (ZST, streamed([pack(BODY * 1)[:-60]]), BadRepodata, ""),
-    "truncated json": (JSON, streamed([BODY[:-60]]), BadRepodata, "ends in the middle"),
-    "garbage behind": (ZST, httpx.Response(200, content=pack(BODY) + b"garbage"), BadRepodata, "zstd"),
-    "two bodies": (ZST, httpx.Response(200, content=pack(BODY) + pack(BODY)), BadRepodata, "goes on behind its end"),
-    "shorter than said": (ZST, streamed([pack(BODY)[:-9]], **{"Content-Length": str(len(pack(BODY)))}), UpstreamUnreachable, "was cut off"),
-    "longer than said": (ZST, streamed([pack(BODY)], **{"Content-Length": "5"}), UpstreamUnreachable, "was cut off"),
-    "breaks off": (ZST, streamed([pack(BODY)[:50]], httpx.ReadError("reset")), UpstreamUnreachable, "reset"),
-    "refused": (ZST, httpx.ConnectError("connection refused \x1b[31m"), UpstreamUnreachable, "refused"),
-    "status": (ZST, httpx.Response(503, extensions={"reason_phrase": b"Bu\x1bsy"}), UpstreamStatus, "answered 503"),
-    "other subdir": (JSON, httpx.Response(200, content=BODY.replace(b'"info": {"subdir": "linux-64"}', b'"info": {"subdir": "win-64"}')), BadRepodata, "index of win-64"),
-    "version 3": (JSON, httpx.Response(200, content=BODY.replace(b'"repodata_version": 1', b'"repodata_version": 3')), BadRepodata, "version 3"),
-    "info no json": (JSON, httpx.Response(200, content=BODY.replace(b'{"subdir": "linux-64"}', b'{"subdir": }', 1)), BadRepodata, "JSON"),
-    "info too deep": (JSON, httpx.Response(200, content=BODY.replace(b'{"subdir": "linux-64"}', b"[" * 5000 + b"]" * 5000, 1)), BadRepodata, "nested"),
-    "record too deep": (JSON, httpx.Response(200, content=BODY.replace(b"[]", b"[" * 5000 + b"]" * 5000, 1)), BadRepodata, ""),
-    "long key": (JSON, httpx.Response(200, content=b'{"' + b"k" * 300 + b'":1}'), BadRepodata, "long key"),
-    "too large announced": (ZST, streamed([pack(BODY)], **{"Content-Length": "1000001"}), BadRepodata, "announces 1000001 bytes"),
-    "too large": (ZST, streamed([pack(BODY)] + [bytes(100_000)] * 11), BadRepodata, "does not end"),
-    "zip bomb": (ZST, httpx.Response(200, content=BOMB), BadRepodata, "unpacks to more"),
-    "huge window": (ZST, httpx.Response(200, content=b"\x28\xb5\x2f\xfd\x00\xa8" + bytes(100)), BadRepodata, "zstd"),
-    "redirect to a file": (ZST, httpx.Response(302, headers={"Location": "file:///etc/passwd"}), UpstreamError, "not followed"),
-    "redirect to ftp": (ZST, httpx.Response(302, headers={"Location": "ftp://h/x"}), UpstreamError, "not followed"),
-    "redirect to http": (ZST, httpx.Response(301, headers={"Location": "http://one/x"}), UpstreamError, "https to http"),
-    "redirect in a circle": (ZST, httpx.Response(307, headers={"Location": ZST}), UpstreamError, "in a circle"),
-    "redirect to nonsense": (ZST, httpx.Response(307, headers={"Location": "https://[x"}), UpstreamError, "no URL"),
-    "redirect to a snowman": (ZST, httpx.Response(307, headers={"Location": "https://%E2%98%83\u2603/"}), UpstreamError, ""),
-}
+Failure = tuple[str, Any, type[MirrorError], str]
 
 
-@pytest.mark.parametrize("kind", FAILURES)
+def failures() -> dict[str, Failure]:
+    return {
+        "html for zst": (ZST, httpx.Response(200, content=b"<!DOCTYPE html><p>log in"), BadRepodata, "HTML"),
+        "html for json": (JSON, httpx.Response(200, content=b"\n<html>"), BadRepodata, "HTML"),
+        "text": (JSON, httpx.Response(200, content=b"ok"), BadRepodata, "is not repodata"),
+        "a list": (JSON, httpx.Response(200, content=b"[]"), BadRepodata, "is not repodata"),
+        "json for zst": (ZST, httpx.Response(200, content=BODY), BadRepodata, "is not repodata"),
+        "gzip": (ZST, httpx.Response(200, content=b"\x1f\x8b\x08" + bytes(80)), BadRepodata, "is not repodata"),
+        "empty zst": (ZST, httpx.Response(200, content=b""), BadRepodata, "is empty"),
+        "empty json": (JSON, streamed([]), BadRepodata, "is empty"),
+        "only blanks": (JSON, httpx.Response(200, content=b" \n"), BadRepodata, "is not repodata"),
+        "magic alone": (ZST, httpx.Response(200, content=b"\x28\xb5\x2f\xfd"), BadRepodata, ""),
+        "broken zst": (ZST, httpx.Response(200, content=pack(BODY)[:40] + bytes(200)), BadRepodata, ""),
+        "truncated zst": (ZST, streamed([pack(BODY * 1)[:-60]]), BadRepodata, ""),
+        "truncated json": (JSON, streamed([BODY[:-60]]), BadRepodata, "ends in the middle"),
+        "garbage behind": (ZST, httpx.Response(200, content=pack(BODY) + b"garbage"), BadRepodata, "zstd"),
+        "two bodies": (ZST, httpx.Response(200, content=pack(BODY) + pack(BODY)), BadRepodata, "goes on behind its end"),
+        "shorter than said": (ZST, streamed([pack(BODY)[:-9]], **{"Content-Length": str(len(pack(BODY)))}), UpstreamUnreachable, "was cut off"),
+        "longer than said": (ZST, streamed([pack(BODY)], **{"Content-Length": "5"}), UpstreamUnreachable, "was cut off"),
+        "breaks off": (ZST, streamed([pack(BODY)[:50]], httpx.ReadError("reset")), UpstreamUnreachable, "reset"),
+        "refused": (ZST, httpx.ConnectError("connection refused \x1b[31m"), UpstreamUnreachable, "refused"),
+        "status": (ZST, httpx.Response(503, extensions={"reason_phrase": b"Bu\x1bsy"}), UpstreamStatus, "answered 503"),
+        "other subdir": (JSON, httpx.Response(200, content=BODY.replace(b'"info": {"subdir": "linux-64"}', b'"info": {"subdir": "win-64"}')), BadRepodata, "index of win-64"),
+        "version 3": (JSON, httpx.Response(200, content=BODY.replace(b'"repodata_version": 1', b'"repodata_version": 3')), BadRepodata, "version 3"),
+        "info no json": (JSON, httpx.Response(200, content=BODY.replace(b'{"subdir": "linux-64"}', b'{"subdir": }', 1)), BadRepodata, "JSON"),
+        "info too deep": (JSON, httpx.Response(200, content=BODY.replace(b'{"subdir": "linux-64"}', b"[" * 5000 + b"]" * 5000, 1)), BadRepodata, "nested"),
+        "record too deep": (JSON, httpx.Response(200, content=BODY.replace(b"[]", b"[" * 5000 + b"]" * 5000, 1)), BadRepodata, ""),
+        "long key": (JSON, httpx.Response(200, content=b'{"' + b"k" * 300 + b'":1}'), BadRepodata, "long key"),
+        "too large announced": (ZST, streamed([pack(BODY)], **{"Content-Length": "1000001"}), BadRepodata, "announces 1000001 bytes"),
+        "too large": (ZST, streamed([pack(BODY)] + [bytes(100_000)] * 11), BadRepodata, "does not end"),
+        "zip bomb": (ZST, httpx.Response(200, content=BOMB), BadRepodata, "unpacks to more"),
+        "huge window": (ZST, httpx.Response(200, content=b"\x28\xb5\x2f\xfd\x00\xa8" + bytes(100)), BadRepodata, "zstd"),
+        "redirect to a file": (ZST, httpx.Response(302, headers={"Location": "file:///etc/passwd"}), UpstreamError, "not followed"),
+        "redirect to ftp": (ZST, httpx.Response(302, headers={"Location": "ftp://h/x"}), UpstreamError, "not followed"),
+        "redirect to http": (ZST, httpx.Response(301, headers={"Location": "http://one/x"}), UpstreamError, "https to http"),
+        "redirect in a circle": (ZST, httpx.Response(307, headers={"Location": ZST}), UpstreamError, "in a circle"),
+        "redirect to nonsense": (ZST, httpx.Response(307, headers={"Location": "https://h:port/"}), UpstreamError, "Invalid port"),
+        "redirect to a snowman": (ZST, httpx.Response(307, headers=[(b"Location", "https://\u2603\u2603/".encode())]), UpstreamError, ""),
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", failures())
 @pytest.mark.parametrize("before", [False, True])
 def test_a_failure_says_what_and_where_and_the_earlier_index_stays(
     upstream: Upstream, bring: Callable[..., Source], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, before: bool
@@ -288,7 +292,7 @@ def test_a_failure_says_what_and_where_and_the_earlier_index_stays(
         bring()
     monkeypatch.setattr(fetch, "MAX_RECEIVED", 1_000_000)
     monkeypatch.setattr(cache, "MAX_UNPACKED", 2_000_000)
-    path, answer, error, words = FAILURES[kind]
+    path, answer, error, words = failures()[kind]
     upstream.answers = {path: answer}
     with pytest.raises(error) as caught:
         bring("https://me:hunter2@one/c")
