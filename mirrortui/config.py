@@ -119,6 +119,13 @@ class MirrorConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         """Journal, inventory and catalog cache."""
         return Path(self.mirror.state)
 
+    @property
+    def filtered(self) -> bool:
+        """Whether any rule leaves packages out: a solver may then have to reach into another channel."""
+        keys = ("include", "exclude", "exclude_licenses", "python", "newest_versions", "newest_builds")
+        keys += ("before", "min_age", "max_size", "environments")
+        return any(getattr(self.rules(channel), key) for channel in self.channels for key in keys)
+
     def channel(self, name: str) -> Channel:
         """Return the entry of that name; raises `ConfigError` with the nearest one."""
         for entry in self.channels:

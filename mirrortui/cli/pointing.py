@@ -55,6 +55,7 @@ def condarc(
         profile=kind,
         order=[channel.name for channel in settings.channels],
         upstreams={channel.name: channel.upstreams for channel in settings.channels},
+        filtered=settings.filtered,
         lock=lock,
     )
     if not show_diff and not do_write:
@@ -141,6 +142,7 @@ def resolve(config_path: Path | None, as_json: bool, rc_path: Path | None, names
             profile="user",
             order=[c.name for c in settings.channels],
             upstreams=upstreams,
+            filtered=settings.filtered,
         ).mapping()
     found = clients.resolve(names, values, mirror=settings.mirror.url)
     here = {channel.name for channel in published}

@@ -55,7 +55,7 @@ class Inventory:
         self.path = state / "inventory.db"
         self._ids: dict[tuple[str, str], int] = {}
         self._db: sqlite3.Connection | None = None
-        self._write_mode = write
+        self._writes = write
         try:
             if write:
                 state.mkdir(parents=True, exist_ok=True)
@@ -79,7 +79,7 @@ class Inventory:
                 where=str(self.path),
                 hint="Use that version, or move the file away: it is rebuilt from the tree by hashing every file once",
             )
-        if found == 0 and self._write_mode:
+        if found == 0 and self._writes:
             self._db.executescript(f"begin; {_TABLES} pragma user_version={VERSION}; commit;")
         elif found == 0:  # the worker is just making it
             self.close()
@@ -94,7 +94,7 @@ class Inventory:
     def close(self) -> None:
         """Close the database."""
         if self._db is not None:
-            if self._write_mode:
+            if self._writes:
                 with contextlib.suppress(sqlite3.Error):
                     # Without its two side files only who may write here could open a WAL database.
                     self._db.execute("pragma busy_timeout=0")

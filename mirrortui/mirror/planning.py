@@ -11,6 +11,7 @@ import numpy as np
 from mirrortui import quantities
 from mirrortui.catalog.index import Ints, Mask
 from mirrortui.config import MirrorConfig
+from mirrortui.mirror import prune
 from mirrortui.mirror.inventory import Entry, Inventory
 from mirrortui.mirror.plan import Plan, PlannedFile, SubdirPlan, Totals
 from mirrortui.mirror.presence import Presence
@@ -50,13 +51,12 @@ def work(
     now: float,
 ) -> Work:
     """Compare the selection with the tree; the result is what `plan` sums up and the worker executes."""
-    grace = quantities.duration(config.prune.grace)
     out = {}
     for pair, chosen in selection.subdirs.items():
         here = presences[pair]
         wanted = chosen.mask
         # A subdir that has vanished upstream is no reason to delete what was mirrored of it.
-        leaving, due = _leaving(chosen, here, now - grace) if chosen.index.folder is not None else ((), ())
+        unwanted = _unwanted(chosen, here) if chosen.index.folder is not None else []
         out[pair] = SubdirWork(
             chosen=chosen,
             presence=here,
@@ -64,18 +64,15 @@ def work(
             replace=wanted & here.differs,
             keep=wanted & here.verified,
             check=wanted & here.unchecked,
-            leaving=leaving,
-            due=due,
+            leaving=tuple(e for e in unwanted if e.dropped is None),
+            due=tuple(prune.over(config, pair, unwanted, now)),
         )
     return out
 
 
-def _leaving(chosen: SubdirSelection, here: Presence, before: float) -> tuple[tuple[Entry, ...], tuple[Entry, ...]]:
+def _unwanted(chosen: SubdirSelection, here: Presence) -> list[Entry]:
     wanted = set(chosen.index.fns(chosen.mask))
-    unwanted = [entry for fn, entry in here.entries.items() if fn not in wanted]
-    leaving = tuple(e for e in unwanted if e.dropped is None)
-    due = tuple(e for e in unwanted if e.dropped is not None and e.dropped <= before)
-    return leaving, due
+    return [entry for fn, entry in here.entries.items() if fn not in wanted]
 
 
 def gone(config: MirrorConfig, inventory: Inventory) -> list[tuple[str, str]]:
@@ -97,14 +94,13 @@ def plan(
     """Sum up the work. `needed` counts what is fetched; files that are pruned free their bytes only afterwards."""
     moment = time.time() if now is None else now
     subdirs = [_sum(pair, item) for pair, item in todo.items()]
-    before = moment - quantities.duration(config.prune.grace)
     drops: list[PlannedFile] = [
         PlannedFile(*pair, entry.fn, entry.size) for pair, item in todo.items() for entry in item.leaving[:SAMPLE]
     ]
     for pair in gone(config, inventory):
         entries = inventory.entries(*pair).values()
         leaving = [e for e in entries if e.dropped is None]
-        due = [e for e in entries if e.dropped is not None and e.dropped <= before]
+        due = prune.over(config, pair, entries, moment)
         if leaving or due:
             subdirs.append(SubdirPlan(*pair, drop=_totals(leaving), prune_due=_totals(due)))
             drops += [PlannedFile(*pair, entry.fn, entry.size) for entry in leaving[:SAMPLE]]

@@ -24,15 +24,16 @@ class Pruned:
 
 def due(config: MirrorConfig, inventory: Inventory, pairs: Iterable[tuple[str, str]], now: float) -> Due:
     """Files out of the metadata for longer than the grace period, but for those on the never-list."""
+    out = {pair: over(config, pair, inventory.entries(*pair).values(), now) for pair in pairs}
+    return {pair: entries for pair, entries in out.items() if entries}
+
+
+def over(config: MirrorConfig, pair: tuple[str, str], entries: Iterable[Entry], now: float) -> list[Entry]:
+    """Those of a subdir's files whose grace is over and that may be deleted."""
     before = now - quantities.duration(config.prune.grace)
     never = [matchspec.parse(text) for text in config.prune.never]
-    out: Due = {}
-    for pair in pairs:
-        entries = [e for e in inventory.entries(*pair).values() if e.dropped is not None and e.dropped <= before]
-        entries = [e for e in entries if not any(spec.matches(_record(*pair, e.fn)) for spec in never)]
-        if entries:
-            out[pair] = entries
-    return out
+    due = [e for e in entries if e.dropped is not None and e.dropped <= before]
+    return [e for e in due if not any(spec.matches(_record(*pair, e.fn)) for spec in never)]
 
 
 def _record(channel: str, subdir: str, fn: str) -> dict[str, object]:

@@ -82,7 +82,7 @@ def publish(
 
 def withdraw(store: Store, inventory: Inventory, channel: str, subdir: str) -> list[Path]:
     """Take a subdir out of view: its packages stay, its metadata goes."""
-    folder = store.folder(channel, subdir)
+    folder = store.own(channel, subdir)
     removed = []
     for name in (*NEVER, *ORDER):
         path = folder / name

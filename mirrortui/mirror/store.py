@@ -17,7 +17,7 @@ from pathlib import Path
 from mirrortui import naming
 from mirrortui.errors import MirrorError, NoSpace, TargetError
 
-PART = ".part"
+PART, NEXT = ".part", ".next"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,16 +46,20 @@ class Store:
         """Where a package is written until it is verified; same folder, so that the rename is atomic."""
         return self.folder(channel, subdir) / f".{naming.file_name(fn)}{PART}"
 
+    def own(self, channel: str, subdir: str) -> Path:
+        """The folder of a subdir, to write in or remove from; raises `TargetError` where a link leads out of the tree."""
+        folder = self.folder(channel, subdir)
+        if Path(os.path.realpath(folder)) != Path(os.path.realpath(self.root)) / folder.relative_to(self.root):
+            raise TargetError(
+                "is a link that leads elsewhere", where=naming.display(folder), hint="Replace it by a real folder"
+            )
+        return folder
+
     def prepare(self, channel: str, subdir: str) -> Path:
         """Make the folder of a subdir and return it; raises `TargetError` where that cannot be."""
-        folder = self.folder(channel, subdir)
+        folder = self.own(channel, subdir)
         with reporting(folder):
             folder.mkdir(parents=True, exist_ok=True)
-            real = folder.resolve()
-            if real != self.root.resolve() / folder.relative_to(self.root):
-                raise TargetError(
-                    "is a link that leads elsewhere", where=str(folder), hint="Replace it by a real folder"
-                )
             if not os.access(folder, os.W_OK | os.X_OK):
                 raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
         return folder
@@ -78,33 +82,42 @@ class Store:
     def scan(self, channel: str, subdir: str) -> dict[str, os.DirEntry[str]]:
         """Package files of a subdir by name, in one directory scan without a stat a file."""
         out = {}
-        with (
-            contextlib.suppress(FileNotFoundError, NotADirectoryError),
-            os.scandir(self.folder(channel, subdir)) as entries,
-        ):
-            for entry in entries:
-                name = entry.name
-                if name.endswith(naming.PACKAGE_SUFFIXES) and name[0] != "." and entry.is_file(follow_symlinks=False):
-                    out[name] = entry
+        for entry in self._listed(channel, subdir):
+            name = entry.name
+            if name.endswith(naming.PACKAGE_SUFFIXES) and name[0] != "." and entry.is_file(follow_symlinks=False):
+                out[name] = entry
         return out
+
+    def _listed(self, channel: str, subdir: str) -> list[os.DirEntry[str]]:
+        folder = self.folder(channel, subdir)
+        try:
+            with os.scandir(folder) as entries:
+                return list(entries)
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+        except OSError as error:
+            raise TargetError(f"cannot be read: {error.strerror}", where=naming.display(folder)) from error
 
     def names(self, channel: str, subdir: str) -> set[str]:
         """Names of the package files of a subdir."""
         return set(self.scan(channel, subdir))
 
     def parts(self, channel: str, subdir: str) -> list[Path]:
-        """Files being written, or left by a run that was killed."""
-        try:
-            with os.scandir(self.folder(channel, subdir)) as entries:
-                return [Path(e.path) for e in entries if e.name[0] == "." and e.name.endswith(PART)]
-        except (FileNotFoundError, NotADirectoryError):
-            return []
+        """Package files being written (`.part`) or waiting to replace another (`.next`), perhaps left by a run that was killed."""
+        return [
+            Path(entry.path)
+            for entry in self._listed(channel, subdir)
+            if entry.name.endswith((PART, NEXT))
+            and entry.name[0] == "."
+            and naming.is_file_name(entry.name[1 : -len(PART)])
+            and entry.is_file(follow_symlinks=False)
+        ]
 
     def remove(self, channel: str, subdir: str, fns: Iterable[str]) -> int:
         """Remove package files; one that is gone already counts as removed."""
-        count = 0
+        count, folder = 0, self.own(channel, subdir)
         for fn in fns:
-            with reporting(path := self.package(channel, subdir, fn)):
+            with reporting(path := folder / naming.file_name(fn)):
                 path.unlink(missing_ok=True)
                 count += 1
         return count

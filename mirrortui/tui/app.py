@@ -6,32 +6,34 @@ from collections.abc import Iterable
 from dataclasses import replace
 from io import StringIO
 from pathlib import Path
-from typing import Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from rich.console import Console
 from textual.app import App, SystemCommand
 from textual.filter import LineFilter
+from textual.reactive import Reactive
 from textual.screen import Screen
+from textual.theme import Theme
 from textual.worker import Worker, WorkerState
 
 from mirrortui.config import MirrorConfig
-from mirrortui.errors import MirrorError
 from mirrortui.tui import flows, glyphs, terminal
 from mirrortui.tui.background import in_thread
 from mirrortui.tui.bindings import bindings
 from mirrortui.tui.commands import palette
 from mirrortui.tui.messages import CommandAsked, DraftEdited, DraftSaved, Said, SnapshotReceived, StartAsked
 from mirrortui.tui.rooms import Rooms
+from mirrortui.tui.screens import make_screen
 from mirrortui.tui.screens.base import RoomScreen
-from mirrortui.tui.screens.clients import ClientsScreen
 from mirrortui.tui.screens.confirm import Confirm
-from mirrortui.tui.screens.plan import PlanScreen
-from mirrortui.tui.screens.setup import SetupScreen
-from mirrortui.tui.screens.sync import SyncScreen
 from mirrortui.tui.session import JournalClient
-from mirrortui.tui.text import PrintableFilter, problem, safe
+from mirrortui.tui.text import PrintableFilter, safe
 from mirrortui.tui.theme import PLAIN, THEME, defaults
 from mirrortui.tui.view import View
+
+if TYPE_CHECKING:
+    from mirrortui.tui.screens.plan import PlanScreen
+    from mirrortui.tui.screens.sync import SyncScreen
 
 SLOW = 4
 """Away from the sync screen the journal is looked at every fourth tick."""
@@ -43,10 +45,10 @@ class MirrorApp(App[None]):
     TITLE = "mirrortui"
     CSS_PATH = "app.tcss"
     MODES: ClassVar[dict[str, Any]] = {mode: mode for mode in ("setup", "plan", "sync", "clients")}
-    DEFAULT_MODE = "setup"
     BINDINGS = bindings("app")
     ENABLE_COMMAND_PALETTE = True
     CLOSE_TIMEOUT = 1.0
+    theme: Reactive[str] = Reactive(THEME.name)
 
     def __init__(
         self,
@@ -61,10 +63,11 @@ class MirrorApp(App[None]):
         refresh_hz: float = 4.0,
     ) -> None:
         self._plain = bool(os.environ.get("NO_COLOR"))
+        self.first_screen = screen if screen in self.MODES else "setup"
+        self.DEFAULT_MODE = self.first_screen  # type: ignore[misc] # one app, one first screen
         super().__init__(ansi_color=True if self._plain else None)
         self.animation_level = "none"
         self.rooms = rooms
-        self.first_screen = screen if screen in self.MODES else "setup"
         self.farewell = ""
         self.failure: BaseException | None = None
         self._last_filters = [PrintableFilter(), *([glyphs.AsciiFilter()] if ascii else [])]
@@ -72,10 +75,12 @@ class MirrorApp(App[None]):
         self._ticks = 0
         self._view = View(config, saved, path, read_only=read_only, now=rooms.clock())
         self._journal = JournalClient(rooms.journal, self.post_message)
-        for made in (SetupScreen(self.current, rooms), PlanScreen(self.current, rooms), SyncScreen(self.current)):
-            self.install_screen(made, made.MODE)
-        self.install_screen(ClientsScreen(self.current, rooms), ClientsScreen.MODE)
-        self.register_theme(THEME)
+        self._room(self.first_screen)
+
+    @property
+    def available_themes(self) -> dict[str, Theme]:
+        """Textual's, and ours; known from the start, so that nothing is styled twice."""
+        return {**super().available_themes, THEME.name: THEME}
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """Our own variables for themes that do not know them."""
@@ -99,9 +104,8 @@ class MirrorApp(App[None]):
 
     def on_mount(self) -> None:
         """Colours, signals, timers; the first frame needs nothing else."""
-        self.theme = PLAIN if self._plain else THEME.name
-        if self.first_screen != "setup":
-            self.switch_mode(self.first_screen)
+        if self._plain:
+            self.theme = PLAIN
         if not self.is_headless:
             terminal.on_signals(self._told_to_end)
             self.set_interval(terminal.WATCH, self._look_for_terminal)
@@ -133,7 +137,7 @@ class MirrorApp(App[None]):
 
     def _poll(self) -> None:
         self._ticks += 1
-        if self.current_mode == SyncScreen.MODE or self._ticks % SLOW == 0:
+        if self.current_mode == "sync" or self._ticks % SLOW == 0:
             self._journal.tick()
 
     def _look_at_disk(self) -> None:
@@ -147,6 +151,12 @@ class MirrorApp(App[None]):
         self._show(free=free, total=total)
 
     # ---------------------------------------------------------------------------------------------- view
+
+    def _room(self, mode: str) -> RoomScreen:
+        """The screen of a mode, made when it is first wanted."""
+        if not self.is_screen_installed(mode):
+            self.install_screen(make_screen(mode, self.current, self.rooms), mode)
+        return cast("RoomScreen", self.get_screen(mode))
 
     def current(self) -> View:
         """The newest view, for a screen that comes back."""
@@ -203,41 +213,29 @@ class MirrorApp(App[None]):
         self.run_worker(self._start_run(event), group="flow", exclusive=True, exit_on_error=False)
 
     async def _start_run(self, event: StartAsked) -> None:
-        if self._view.read_only or self._view.active:
-            self.on_said(Said("Read-only." if self._view.read_only else "A run is at work already.", "warning"))
-            return
-        if self._view.unsaved or self._view.path is None:
-            words = ("The draft is not saved, and a sync does what mirror.toml says.",)
-            if not await self.push_screen_wait(Confirm("Save the draft first?", words, yes="Save")):
-                return
-            if not await flows.save(self, self.rooms, self._view):
-                return
-        if event.plan is None and not event.allow_prune:
+        started = await flows.begin(self, self.rooms, self.current, event)
+        if started == "plan first":
+            cast("PlanScreen", self._room("plan")).start_when_ready()
             self.switch_mode("plan")
-            cast("PlanScreen", self.get_screen("plan")).start_when_ready()
-            return
-        pid = await flows.start(self, self.rooms, self._view, event.plan, allow_prune=event.allow_prune)
-        if pid is not None:
-            self.on_said(Said(f"Started (process {pid}). It goes on when you leave."))
+        elif started:
+            self.on_said(Said(f"Started ({started}). It goes on when you leave."))
             self._journal.tick()
-            self.switch_mode("sync")
+            self.action_go("sync")
 
     def on_command_asked(self, event: CommandAsked) -> None:
         """Tell the worker."""
         self.run_worker(self._send(event), group="command", exit_on_error=False)
 
     async def _send(self, event: CommandAsked) -> None:
-        try:
-            await in_thread(self.rooms.send, self._view.config.state, event.verb, event.argument)
-        except (MirrorError, OSError) as error:
-            cast("SyncScreen", self.get_screen("sync")).refused()
-            self.on_said(Said(problem(error), "error"))
+        if not await flows.send(self, self.rooms, self._view.config.state, event):
+            cast("SyncScreen", self._room("sync")).refused()
 
     # ------------------------------------------------------------------------------------------- actions
 
     def action_go(self, mode: str) -> None:
         """Another screen."""
         if mode != self.current_mode and isinstance(self.screen, RoomScreen):
+            self._room(mode)
             self.switch_mode(mode)
 
     def action_help(self) -> None:

@@ -1,5 +1,6 @@
 """Conversations of several steps: save the draft, start a run. Each asks before it does anything."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from mirrortui.errors import BusyError, MirrorError, PruneRefused
 from mirrortui.mirror.plan import Plan
 from mirrortui.tui import format as fmt
 from mirrortui.tui.background import in_thread
-from mirrortui.tui.messages import DraftSaved, Said
+from mirrortui.tui.messages import CommandAsked, DraftSaved, Said, StartAsked
 from mirrortui.tui.rooms import Rooms
 from mirrortui.tui.screens.confirm import Confirm, Prompt
 from mirrortui.tui.text import problem
@@ -73,28 +74,56 @@ def plan_words(plan: Plan, config: MirrorConfig) -> list[str]:
     return words
 
 
-async def start(app: App[Any], rooms: Rooms, view: View, plan: Plan | None, *, allow_prune: bool = False) -> int | None:
+async def begin(app: App[Any], rooms: Rooms, current: Callable[[], View], event: StartAsked) -> str:
+    """From the wish to the run: `process 4711`, `plan first` where there is no plan yet, or empty where it was refused."""
+    if current().read_only or current().active:
+        app.post_message(Said("Read-only." if current().read_only else "A run is at work already.", "warning"))
+        return ""
+    if current().unsaved or current().path is None:
+        words = ("The draft is not saved, and a sync does what mirror.toml says.",)
+        if not await app.push_screen_wait(Confirm("Save the draft first?", words, yes="Save")):
+            return ""
+        if not await save(app, rooms, current()):
+            return ""
+    path = current().path
+    if path is None or (event.plan is None and not event.allow_prune):
+        return "plan first"
+    pid = await start(app, rooms, path, current().config, event.plan, allow_prune=event.allow_prune)
+    return "" if pid is None else f"process {pid}"
+
+
+async def send(app: App[Any], rooms: Rooms, state: Path, event: CommandAsked) -> bool:
+    """Tell the worker; False where nobody heard it."""
+    try:
+        await in_thread(rooms.send, state, event.verb, event.argument)
+    except (MirrorError, OSError) as error:
+        app.post_message(Said(problem(error), "error"))
+        return False
+    return True
+
+
+async def start(
+    app: App[Any], rooms: Rooms, path: Path, config: MirrorConfig, plan: Plan | None, *, allow_prune: bool = False
+) -> int | None:
     """Check, ask, start the detached worker; its process id, or None where it was not started."""
-    if view.path is None:
-        return None
     if plan is not None and plan.needed > plan.free:
         short = fmt.size(plan.needed - plan.free)
         app.post_message(
             Said(f"Not started: it does NOT fit, {short} short. Untick something, or free the disk.", "error")
         )
         return None
-    words = plan_words(plan, view.config) if plan is not None else []
+    words = plan_words(plan, config) if plan is not None else []
     if allow_prune:
         words.append("More may be deleted than prune.max_share allows: that guard is off for this run.")
     words.append(await in_thread(rooms.survival))
     if not await app.push_screen_wait(Confirm("Start the sync?", words, yes="Start")):
         return None
     try:
-        return await in_thread(rooms.start, view.path, allow_prune=allow_prune)
+        return await in_thread(rooms.start, path, allow_prune=allow_prune)
     except PruneRefused as error:
         ask = Confirm("Delete that much?", (problem(error),), yes="Delete it", no="Do not start")
         if await app.push_screen_wait(ask):
-            return await start_allowing(app, rooms, view.path)
+            return await start_allowing(app, rooms, path)
     except BusyError as error:
         app.post_message(Said(problem(error), "warning"))
     except (MirrorError, OSError) as error:

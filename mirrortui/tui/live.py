@@ -112,7 +112,7 @@ class LiveRooms:
 
     async def refresh(self, config: MirrorConfig, wanted: Sequence[Pair]) -> AsyncIterator[Reading]:
         """Fetch and decode in a child process."""
-        from mirrortui.catalog.child import refresh_in_child
+        from mirrortui.worker.indexing import refresh_in_child
 
         shown = config
         for channel, subdir in wanted:
@@ -123,7 +123,7 @@ class LiveRooms:
 
     async def discover(self, config: MirrorConfig, channel: str) -> tuple[str, ...]:
         """Ask upstream which subdirs there are."""
-        from mirrortui.catalog.child import discover_in_child
+        from mirrortui.worker.indexing import discover_in_child
 
         entry: Channel = config.channel(channel)
         found: tuple[str, ...] = await discover_in_child(config, entry)

@@ -26,6 +26,7 @@ from mirrortui.worker.lock import RunLock
 from mirrortui.worker.schema import refuse_network
 
 START_SECONDS = 30.0
+_MORE = (errors.UpstreamStatus, errors.TransferError)  # their constructors ask for more than the pipe carries
 END_SECONDS = 5.0
 """How long a worker that did not begin a run may take to end."""
 
@@ -68,9 +69,9 @@ def start(config_path: Path, *, confirm_prune: bool = False) -> int:
         process.wait(END_SECONDS)
     kind = getattr(errors, str(answer.get("error", "")), MirrorError)
     what = str(answer.get("what") or f"the worker did not start; see {log_path(config.state)}")
-    if isinstance(kind, type) and issubclass(kind, MirrorError) and kind is not errors.UpstreamStatus:
-        raise kind(what, where=str(answer.get("where", "")), hint=str(answer.get("hint", "")))
-    raise MirrorError(what)
+    if not isinstance(kind, type) or not issubclass(kind, MirrorError) or kind in _MORE:
+        kind = MirrorError
+    raise kind(what, where=str(answer.get("where", "")), hint=str(answer.get("hint", "")))
 
 
 def _read(fd: int) -> dict[str, object]:

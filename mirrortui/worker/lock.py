@@ -2,11 +2,15 @@
 
 import fcntl
 import os
+import time
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from mirrortui.errors import BusyError, StateError
+from mirrortui.naming import display
+
+TRIES, PAUSE = 10, 0.02
 
 
 class RunLock:
@@ -28,9 +32,9 @@ class RunLock:
                 hint="Set mirror.state to a folder you may write to",
             ) from error
         try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._take(fd)
         except OSError as error:
-            pid = os.read(fd, 32).decode("ascii", "replace").strip()
+            pid = display(os.read(fd, 32).decode("ascii", "replace").strip())
             os.close(fd)
             raise BusyError(
                 f"another run is at work{f' (process {pid})' if pid else ''}",
@@ -40,6 +44,16 @@ class RunLock:
         os.ftruncate(fd, 0)
         os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
         self._fd = fd
+
+    @staticmethod
+    def _take(fd: int) -> None:
+        """A viewer that asks `held` has the lock for a moment: who holds it longer than that is at work."""
+        for _ in range(TRIES):
+            try:
+                return fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                time.sleep(PAUSE)
+        return fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
     def release(self) -> None:
         """Give the lock back; harmless when it is not held."""
@@ -58,7 +72,7 @@ class RunLock:
 
 
 def held(state: Path) -> bool:
-    """Tell whether a worker holds the lock, without ever getting in its way."""
+    """Tell whether a worker holds the lock; asking takes it for some microseconds, which `acquire` waits out."""
     try:
         fd = os.open(state / "lock", os.O_RDONLY | os.O_CLOEXEC)
     except OSError:

@@ -3,9 +3,11 @@
 import sqlite3
 import time
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 from mirrortui.errors import StateError
+from mirrortui.naming import display
 from mirrortui.worker import lock, schema
 from mirrortui.worker.snapshot import ACTIVE, Event, Failure, InFlight, RunStatus, Snapshot, SubdirProgress
 
@@ -27,6 +29,7 @@ class JournalReader:
         self.state = state
         self._events, self._failures = events, failures
         self._db: sqlite3.Connection | None = None
+        self._file = (0, 0)
         self._seen: tuple[int, bool] | None = None
 
     def close(self) -> None:
@@ -50,8 +53,7 @@ class JournalReader:
             self._seen = version
             return self._read(db, held=version[1])
         except sqlite3.Error as error:
-            self.close()
-            raise StateError(f"cannot be read: {error}", where=str(schema.path(self.state))) from error
+            raise self._unreadable(error) from error
 
     def snapshot(self) -> Snapshot:
         """Return the present state, changed or not."""
@@ -60,46 +62,68 @@ class JournalReader:
 
     def heartbeat_age(self) -> float | None:
         """Seconds since the worker of the newest run last wrote; None without a run."""
-        db = self._open()
-        row = db.execute("select heartbeat from run order by id desc limit 1").fetchone() if db else None
-        return max(0.0, time.time() - row[0]) if row else None
+        rows = self._rows("select heartbeat from run order by id desc limit 1")
+        return max(0.0, time.time() - rows[0][0]) if rows else None
 
     def runs(self, count: int = 50) -> tuple[RunStatus, ...]:
         """The newest runs, newest first."""
-        db = self._open()
-        rows = db.execute(f"select {_RUN} from run order by id desc limit ?", (count,)).fetchall() if db else []  # noqa: S608 - a constant
+        rows = self._rows(f"select {_RUN} from run order by id desc limit ?", count)  # noqa: S608 - a constant
         return tuple(RunStatus(*row[:-1]) for row in rows)
 
+    def _rows(self, sql: str, *parameters: object) -> list[tuple[Any, ...]]:
+        db = self._open()
+        try:
+            return db.execute(sql, parameters).fetchall() if db else []
+        except sqlite3.Error as error:
+            raise self._unreadable(error) from error
+
+    def _unreadable(self, error: sqlite3.Error) -> StateError:
+        self.close()
+        return StateError(f"cannot be read: {error}", where=display(schema.path(self.state)))
+
     def _open(self) -> sqlite3.Connection | None:
+        file = schema.path(self.state)
+        try:
+            status = file.stat()
+        except (FileNotFoundError, NotADirectoryError):
+            self.close()
+            return None
+        except OSError as error:
+            raise StateError(f"cannot be read: {error.strerror}", where=display(file)) from error
+        if self._db is not None and self._file != (status.st_dev, status.st_ino):
+            self.close()  # it was moved away, and another one is in its place
         if self._db is None:
-            file = schema.path(self.state)
-            if not file.exists():
-                return None
-            try:
-                db = sqlite3.connect(
-                    f"file:{quote(str(file))}?mode=ro",
-                    uri=True,
-                    timeout=2,
-                    isolation_level=None,
-                    check_same_thread=False,
-                )
-                found = db.execute("pragma user_version").fetchone()[0]
-            except sqlite3.Error as error:
-                raise StateError(
-                    f"cannot be read: {error}", where=str(file), hint="Check the mode of the state folder"
-                ) from error
-            if found == 0:  # the worker is just making it
-                db.close()
-                return None
-            if found != schema.VERSION:
-                db.close()
-                raise StateError(
-                    f"is of another version of this program ({found})",
-                    where=str(file),
-                    hint="Use that version to look at it",
-                )
-            self._db = db
+            self._file = (status.st_dev, status.st_ino)
+            self._db = self._connect(file)
         return self._db
+
+    def _connect(self, file: Path) -> sqlite3.Connection | None:
+        db = None
+        try:
+            db = sqlite3.connect(
+                f"file:{quote(str(file))}?mode=ro",
+                uri=True,
+                timeout=2,
+                isolation_level=None,
+                check_same_thread=False,
+            )
+            found = db.execute("pragma user_version").fetchone()[0]
+        except sqlite3.Error as error:
+            if db is not None:
+                db.close()
+            raise StateError(
+                f"cannot be read: {error}", where=display(file), hint="Check the mode of the state folder"
+            ) from error
+        if found == schema.VERSION:
+            return db
+        db.close()
+        if found == 0:  # the worker is just making it
+            return None
+        raise StateError(
+            f"is of another version of this program ({found})",
+            where=display(file),
+            hint="Use that version to look at it",
+        )
 
     def _read(self, db: sqlite3.Connection, *, held: bool) -> Snapshot:
         db.execute("begin")

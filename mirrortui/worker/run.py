@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import re
 import signal
 import time
 from collections.abc import AsyncIterator, Iterable, Iterator
@@ -288,7 +289,7 @@ class Run:
                 (self.engine.pause if verb == "pause" else self.engine.resume)()
                 self.state = "paused" if verb == "pause" else "running"
                 self.journal.set(state=self.state)
-            elif verb == "limit" and argument.isdigit():
+            elif verb == "limit" and re.fullmatch("[0-9]{1,18}", argument):
                 self.limit.set(int(argument))
             elif verb == "retry":
                 self.retry_asked = True

@@ -29,6 +29,8 @@ class Switching:
         self.changed = False
         self.done: list[Pair] = []
         self.held: list[str] = []
+        self.todo: Work = {}
+        self.verified: dict[Pair, Mask] = {}
 
     # ------------------------------------------------------------------------------------------ publish
 
@@ -37,6 +39,7 @@ class Switching:
 
         A channel whose upstream index has shrunk by more than `max_share` is left as it is, unless confirmed.
         """
+        self.todo, self.verified = todo, receipts.verified
         for channel in self.config.channels:
             mine = {pair[1]: item for pair, item in todo.items() if pair[0] == channel.name}
             if set(mine) != set(channel.subdirs):
@@ -132,7 +135,8 @@ class Switching:
         """Delete what is due in the subdirs that were published in this run, and left-over part files."""
         for pair in self.done:
             for part in self._leftovers(pair):
-                part.unlink(missing_ok=True)
+                with reporting(part):
+                    part.unlink(missing_ok=True)
             shards.sweep(self.store.folder(*pair), time.time())
         if self.held:
             hint = "if that is meant, run it with --confirm-prune"
@@ -153,9 +157,12 @@ class Switching:
 
     def _leftovers(self, pair: Pair) -> list[Path]:
         """Parts that nothing will resume: of files that are complete, or that no index names any more."""
-        wanted: set[str] = set()
-        for part in self.store.parts(*pair):
-            fn = part.name[1:].removesuffix(".part")
-            if not self.store.package(*pair, fn).exists():
-                wanted.add(part.name)
-        return [part for part in self.store.parts(*pair) if part.name not in wanted]
+        parts = self.store.parts(*pair)
+        if not parts:
+            return []
+        self.store.own(*pair)
+        item = self.todo.get(pair)
+        missing: set[str] = set()
+        if item is not None:
+            missing = set(item.chosen.index.fns(item.chosen.mask & ~self.verified[pair]))
+        return [part for part in parts if part.name[1:].removesuffix(part.suffix) not in missing]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from textual.app import ComposeResult
-from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.containers import Container, VerticalScroll
 from textual.events import DescendantFocus
 from textual.message import Message
 from textual.reactive import reactive
@@ -114,26 +114,25 @@ class Choice(Static, can_focus=True):
         self.action_turn(1)
 
 
-class FieldRow(Vertical):
+class FieldRow(Container):
     """Label and field on one line, and under it what is wrong, if anything."""
 
     def __init__(self, field: Field) -> None:
         super().__init__(classes="field")
         self.field = field
         self.local_error = ""
+        self._words = ""
 
     def compose(self) -> ComposeResult:
-        """Label, field, error."""
+        """Label and field."""
         name = self.field.key.replace(".", "-")
-        with Horizontal():
-            yield Label(self.field.label, classes="label", markup=False)
-            if self.field.choices:
-                yield Choice(self.field.choices, self.field.choices[0], id=name)
-            else:
-                box = Input(placeholder=self.field.empty, id=name, compact=True, select_on_focus=False)
-                box.cursor_blink = False
-                yield box
-        yield Static("", classes="error", markup=False)
+        yield Label(self.field.label, classes="label", markup=False)
+        if self.field.choices:
+            yield Choice(self.field.choices, self.field.choices[0], id=name)
+        else:
+            box = Input(placeholder=self.field.empty, id=name, compact=True, select_on_focus=False)
+            box.cursor_blink = False
+            yield box
 
     @property
     def box(self) -> Input | Choice:
@@ -157,8 +156,13 @@ class FieldRow(Vertical):
     def show_error(self, words: str) -> None:
         """Show or clear the words under the field."""
         words = self.local_error or words
+        if words == self._words:
+            return
+        self._words = words
         self.set_class(bool(words), "-bad")
-        self.query_one(".error", Static).update(content(words))
+        self.query(".error").remove()
+        if words:
+            self.mount(Static(content(words), classes="error"))
 
 
 class RulesForm(VerticalScroll, can_focus=False):
