@@ -122,8 +122,10 @@ class MirrorConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     @property
     def filtered(self) -> bool:
         """Whether any rule leaves packages out: a solver may then have to reach into another channel."""
-        keys = ("include", "exclude", "exclude_licenses", "python", "newest_versions", "newest_builds")
-        keys += ("before", "min_age", "max_size", "environments")
+        keys = (
+            *("include", "exclude", "exclude_licenses", "python", "newest_versions", "newest_builds"),
+            *("before", "min_age", "max_size", "environments"),
+        )
         return any(getattr(self.rules(channel), key) for channel in self.channels for key in keys)
 
     def channel(self, name: str) -> Channel:

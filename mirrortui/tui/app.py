@@ -46,7 +46,6 @@ class MirrorApp(App[None]):
     CSS_PATH = "app.tcss"
     MODES: ClassVar[dict[str, Any]] = {mode: mode for mode in ("setup", "plan", "sync", "clients")}
     BINDINGS = bindings("app")
-    ENABLE_COMMAND_PALETTE = True
     CLOSE_TIMEOUT = 1.0
     theme: Reactive[str] = Reactive(THEME.name)
 
@@ -92,13 +91,8 @@ class MirrorApp(App[None]):
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """What the palette offers."""
-        yield from palette(screen, self.current_mode)
+        yield from palette(screen, self.current_mode, idle=not self._view.active)
         yield SystemCommand("Theme", "Other colours for this session", self.action_change_theme)
-        if self.current_mode in ("plan", "sync") and not self._view.active:
-            ask = StartAsked(allow_prune=True)
-            yield SystemCommand(
-                "Start, allow a large prune", "Start with prune.max_share off", lambda: self.post_message(ask)
-            )
 
     # ---------------------------------------------------------------------------------------------- life
 

@@ -7,9 +7,10 @@ from textual.app import SystemCommand
 from textual.screen import Screen
 
 from mirrortui.tui.bindings import ACTS, shown_keys
+from mirrortui.tui.messages import StartAsked
 
 
-def palette(screen: Screen[object], mode: str) -> Iterable[SystemCommand]:
+def palette(screen: Screen[object], mode: str, *, idle: bool) -> Iterable[SystemCommand]:
     """Commands of the screen and of the app, in the registry's order."""
     for act in ACTS:
         if not act.palette or act.place not in (mode, "app"):
@@ -19,3 +20,7 @@ def palette(screen: Screen[object], mode: str) -> Iterable[SystemCommand]:
             continue
         title = f"{act.label[:1].upper()}{act.label[1:]}"
         yield SystemCommand(title, f"{act.help}  ({shown_keys(act)})", partial(screen.run_action, act.action))
+    if idle and mode in ("plan", "sync"):
+        ask = StartAsked(allow_prune=True)
+        words = "Start with the guard prune.max_share off, once (asks)"
+        yield SystemCommand("Start, allow a large prune", words, lambda: screen.post_message(ask))
