@@ -150,8 +150,9 @@ class MirrorConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
 def search_path() -> list[Path]:
     """Where mirror.toml is looked for when no path is given, in order."""
-    base = os.environ.get("XDG_CONFIG_HOME") or str(Path.home() / ".config")
-    return [Path("mirror.toml"), Path(base) / "mirrortui" / "mirror.toml", Path("/etc/mirrortui/mirror.toml")]
+    from platformdirs import user_config_path
+
+    return [Path("mirror.toml"), user_config_path("mirrortui") / "mirror.toml", Path("/etc/mirrortui/mirror.toml")]
 
 
 def find(given: str | Path | None = None) -> Path:
@@ -182,8 +183,9 @@ def default_state(name: str) -> Path:
     """The state folder written into a new file: /var/lib for root, else below $XDG_STATE_HOME."""
     if os.geteuid() == 0:
         return Path("/var/lib/mirrortui") / name
-    base = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
-    return Path(base) / "mirrortui" / name
+    from platformdirs import user_state_path
+
+    return user_state_path("mirrortui") / name
 
 
 # ---------------------------------------------------------------------------------------------- read

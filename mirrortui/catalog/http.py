@@ -27,6 +27,8 @@ async def get(
             response = await client.send(request, stream=True, follow_redirects=False)
         except (httpx.TransportError, httpx.InvalidURL) as error:
             raise unreachable(error, url) from error
+        except ValueError as error:  # a host or port that is none: httpx, idna and reqwest find out each in its own way
+            raise UpstreamError(f"leads to what is no URL: {display(error)}", where=display(url)) from error
         try:
             following = _redirect(response, url)
             if following is None:

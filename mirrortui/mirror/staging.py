@@ -63,6 +63,16 @@ def unwanted(options: Publish) -> tuple[str, ...]:
 def stage(folder: Path, item: Item, options: Publish, scratch: Path) -> dict[str, Path]:
     """Write the wanted files under names that are never served; returns final name -> staged path."""
     out = {name: folder / f".{name}.new" for name in wanted(options)}
+    try:
+        _write(folder, item, out, scratch)
+    except BaseException:
+        for path in out.values():
+            path.unlink(missing_ok=True)
+        raise
+    return out
+
+
+def _write(folder: Path, item: Item, out: dict[str, Path], scratch: Path) -> None:
     _repodata(item, out)
     if CURRENT in out:
         _current(item, out)
@@ -76,7 +86,6 @@ def stage(folder: Path, item: Item, options: Publish, scratch: Path) -> dict[str
         out[shards.INDEX].write_bytes(body)
     for path in out.values():
         path.chmod(0o644)
-    return out
 
 
 def _repodata(item: Item, out: dict[str, Path]) -> None:
