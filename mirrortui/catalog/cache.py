@@ -115,9 +115,13 @@ def unpacked(body: Path, size: int = CHUNK) -> Iterator[bytes]:
     """
     total = 0
     unpacker = zstandard.ZstdDecompressor(max_window_size=MAX_WINDOW)
+    try:
+        stream = body.open("rb")
+    except OSError as error:  # another process has put a newer one in its place
+        raise BadRepodata(f"cannot be read: {error.strerror}", where=str(body), hint="Try again") from error
     with (
         ThreadPoolExecutor(1) as ahead,
-        body.open("rb") as stream,
+        stream,
         unpacker.stream_reader(stream, read_size=1 << 20, read_across_frames=True) as reader,
     ):
         coming = ahead.submit(reader.read, size)

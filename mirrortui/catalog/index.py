@@ -65,9 +65,7 @@ class SubdirIndex:
         try:
             return np.memmap(self.folder / f"{name}.col", kind, "r", shape=shape).view(np.ndarray)
         except (OSError, ValueError) as error:
-            raise BadRepodata(
-                f"its cache is damaged: {error}", where=str(self.folder), hint="Remove that folder"
-            ) from error
+            raise self._damaged(error) from error
 
     def _plain(self, name: str) -> npt.NDArray[Any]:
         return self._column(name, decode.COLUMNS[name][1])
@@ -125,7 +123,17 @@ class SubdirIndex:
     def _table(self, name: str) -> list[Any]:
         if self.folder is None or not self.rows:
             return []
-        return list(msgspec.json.decode((self.folder / f"{name}.json").read_bytes()))
+        return list(msgspec.json.decode(self._read(f"{name}.json")))
+
+    def _read(self, name: str) -> bytes:
+        assert self.folder is not None
+        try:
+            return (self.folder / name).read_bytes()
+        except OSError as error:
+            raise self._damaged(error) from error
+
+    def _damaged(self, error: Exception) -> BadRepodata:
+        return BadRepodata(f"its cache is damaged: {error}", where=str(self.folder), hint="Remove that folder")
 
     @cached_property
     def names(self) -> list[str]:
@@ -157,14 +165,14 @@ class SubdirIndex:
         """Place in `versions` -> place in conda's order; -1 where the text is no version."""
         if self.folder is None or not self.rows:
             return np.zeros(0, "<i4")
-        return np.fromfile(self.folder / "version_ranks.col", "<i4")
+        return np.frombuffer(self._read("version_ranks.col"), "<i4")
 
     @cached_property
     def file_names(self) -> bytes:
         """All file names, a line each."""
         if self.folder is None or not self.rows:
             return b""
-        return (self.folder / "fn.txt").read_bytes()
+        return self._read("fn.txt")
 
     @cached_property
     def offsets(self) -> Ints:

@@ -24,6 +24,8 @@ VERBS = {
     "stop": "running",
     "limit": "running",
     "prune": "running",
+    "verify": "keeping",
+    "snapshot": "keeping",
     "condarc": "pointing",
     "resolve": "pointing",
     "serve": "serving",

@@ -23,7 +23,7 @@ EMPTY = b'{"info":{"subdir":"%s"},"packages":{},"packages.conda":{},"removed":[]
 
 _LINKS = ("base_url", "shards_base_url")
 _RECORD_LINKS = ("url", "base_url", "channel")
-_DROPPED = ("signatures",)
+_DROPPED = ("signatures", *_LINKS)
 
 
 def empty(subdir: str) -> bytes:
@@ -38,7 +38,7 @@ def verbatim(index: SubdirIndex, keep: Mask) -> bool:
     if index.meta.get("refused"):
         return False
     tops = {key: index.top(key) for key in index.top_keys()}
-    return all(key not in _DROPPED and _clean_top(key, value) == value for key, value in tops.items())
+    return all(key not in (*_DROPPED, *SECTIONS) and _clean_top(key, value) == value for key, value in tops.items())
 
 
 def write(index: SubdirIndex, keep: Mask, out: Write) -> int:
@@ -107,11 +107,7 @@ def _info(index: SubdirIndex) -> dict[str, Any]:
 
 
 def _top(index: SubdirIndex, key: str) -> bytes:
-    value = index.top(key)
-    clean = _clean_top(key, value)
-    if key == "repodata_version" and value == 2:  # version 2 says that base_url is used
-        clean = 1
-    return _encode(clean)
+    return _encode(_clean_top(key, index.top(key)))
 
 
 def _encode(value: Any) -> bytes:
@@ -123,6 +119,8 @@ def _encode(value: Any) -> bytes:
 
 def _clean_top(key: str, value: Any) -> Any:
     """Remove links from a top-level value; records of newer tables are left out, since their files are not fetched."""
+    if key == "repodata_version" and value == 2:  # version 2 says that base_url is used
+        return 1
     if key == "v3" and isinstance(value, dict):
         return {extension: {} for extension in value}
     return _clean(value)
@@ -139,5 +137,6 @@ def _clean(value: Any) -> Any:
 
 
 def _absolute(value: Any) -> bool:
-    texts = value.values() if isinstance(value, dict) else [value]
-    return any("://" in str(text) or str(text).startswith("/") for text in texts)
+    if isinstance(value, dict | list):
+        return any(map(_absolute, value.values() if isinstance(value, dict) else value))
+    return "://" in str(value) or str(value).startswith("/")

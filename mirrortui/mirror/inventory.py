@@ -21,6 +21,7 @@ create table folder(id integer primary key, channel text not null, subdir text n
 create table file(
   folder integer not null, fn text not null, size integer not null, mtime_ns integer not null, digest blob not null,
   verified real not null, dropped real, primary key(folder, fn)) without rowid;
+create table note(key text primary key, value text not null) without rowid;
 create table published(
   folder integer primary key, key text not null, files text not null, records integer not null, upstream integer not null, time real not null);
 """
@@ -162,6 +163,31 @@ class Inventory:
         """Note since when the metadata no longer names files (None: it names them again)."""
         folder = self._id(channel, subdir, make=True)
         self._write("update file set dropped=? where folder=? and fn=?", ((when, folder, fn) for fn in fns))
+
+    def note(self, key: str) -> str:
+        """A remark kept beside the files; "" if there is none."""
+        rows = self._query("select value from note where key=?", (key,))
+        return str(rows[0][0]) if rows else ""
+
+    def set_note(self, key: str, value: str) -> None:
+        """Keep a remark ("" removes it)."""
+        if value:
+            self._write("insert or replace into note(key, value) values(?, ?)", [(key, value)])
+        else:
+            self._write("delete from note where key=?", [(key,)])
+
+    def unverified_since(self, channel: str, subdir: str, moment: float) -> list[Entry]:
+        """Files that were last hashed before a moment (seconds since 1970), in the order of their names."""
+        rows = self._query(
+            "select fn, size, mtime_ns, digest, dropped from file where folder=? and verified < ? order by fn",
+            (self._id(channel, subdir), moment),
+        )
+        return [Entry(*row) for row in rows]  # type: ignore[arg-type]  # the columns' types are the tuple's
+
+    def mark_verified(self, channel: str, subdir: str, fns: Iterable[str], when: float) -> None:
+        """Note that files were hashed and found right."""
+        folder = self._id(channel, subdir, make=True)
+        self._write("update file set verified=? where folder=? and fn=?", ((when, folder, fn) for fn in fns))
 
     def published(self, channel: str, subdir: str) -> Published | None:
         """What was last published of a subdir."""

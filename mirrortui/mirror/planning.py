@@ -110,7 +110,7 @@ def plan(
     limit = quantities.rate(config.transfer.limit)
     notes = [*warnings, *_warnings(todo, needed, disk), *(_break(b) for b in broken[:SAMPLE])]
     return Plan(
-        id=_digest(config, todo),
+        id=_digest(config, todo, subdirs),
         created=moment,
         subdirs=tuple(subdirs),
         free=disk.free,
@@ -182,7 +182,7 @@ def _largest(todo: Work) -> list[PlannedFile]:
     return [PlannedFile(*pair, todo[pair].chosen.index.fn(row), max(size, 0)) for size, pair, row in found[:SAMPLE]]
 
 
-def _digest(config: MirrorConfig, todo: Work) -> str:
+def _digest(config: MirrorConfig, todo: Work, subdirs: list[SubdirPlan]) -> str:
     """The same upstream, rules and tree give the same id."""
     digest = hashlib.sha256(msgspec.json.encode((config.selection, config.channels, config.publish, config.prune)))
     for pair, item in sorted(todo.items()):
@@ -191,4 +191,5 @@ def _digest(config: MirrorConfig, todo: Work) -> str:
             digest.update(np.packbits(mask).tobytes())
         for entry in (*item.leaving, *item.due):
             digest.update(entry.fn.encode())
+    digest.update(repr(subdirs[len(todo) :]).encode())  # what the config no longer names
     return digest.hexdigest()[:12]

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from mirrortui import quantities
 from mirrortui.config import MirrorConfig
 from mirrortui.errors import PruneRefused
+from mirrortui.mirror import snapshots
 from mirrortui.mirror.inventory import Entry, Inventory
 from mirrortui.mirror.store import Store
 from mirrortui.naming import PACKAGE_SUFFIXES
@@ -23,17 +24,19 @@ class Pruned:
 
 
 def due(config: MirrorConfig, inventory: Inventory, pairs: Iterable[tuple[str, str]], now: float) -> Due:
-    """Files out of the metadata for longer than the grace period, but for those on the never-list."""
+    """Files out of the metadata for longer than the grace period, but for those on the never-list or in a snapshot."""
     out = {pair: over(config, pair, inventory.entries(*pair).values(), now) for pair in pairs}
     return {pair: entries for pair, entries in out.items() if entries}
 
 
 def over(config: MirrorConfig, pair: tuple[str, str], entries: Iterable[Entry], now: float) -> list[Entry]:
-    """Those of a subdir's files whose grace is over and that may be deleted."""
+    """Those of a subdir's files whose grace is over, and that neither the never-list nor a snapshot keeps."""
     before = now - quantities.duration(config.prune.grace)
     never = [matchspec.parse(text) for text in config.prune.never]
     due = [e for e in entries if e.dropped is not None and e.dropped <= before]
-    return [e for e in due if not any(spec.matches(_record(*pair, e.fn)) for spec in never)]
+    due = [e for e in due if not any(spec.matches(_record(*pair, e.fn)) for spec in never)]
+    kept = snapshots.named(Store(config.root), pair) if due else set()
+    return [e for e in due if e.fn not in kept]
 
 
 def _record(channel: str, subdir: str, fn: str) -> dict[str, object]:

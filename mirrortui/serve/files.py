@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import unquote_to_bytes, urlsplit
 
+from mirrortui.naming import PACKAGE_SUFFIXES
+
 _FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
 _ABSENT = frozenset(
     {errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EACCES, errno.EPERM, errno.ELOOP, errno.ENAMETOOLONG}
@@ -110,8 +112,16 @@ class Files:
     def open(self, parts: tuple[str, ...]) -> OpenFile | None:
         """Open what `components` returned; None = there is no such file to serve.
 
+        A snapshot holds metadata only; its packages are the mirror's own, so `snapshots/<name>/c/s/x.conda` is
+        `c/s/x.conda` unless the snapshot keeps a copy of a file that was replaced since.
         Raises `OSError` for what is not the file's fault: too many open files, a failing disk.
         """
+        found = self._open_one(parts)
+        if found is None and len(parts) > 3 and parts[0] == "snapshots" and parts[-1].endswith(PACKAGE_SUFFIXES):
+            return self._open_one(parts[2:])
+        return found
+
+    def _open_one(self, parts: tuple[str, ...]) -> OpenFile | None:
         path = self._path(parts)
         try:
             fd = self._open(path)

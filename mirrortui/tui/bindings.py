@@ -189,6 +189,8 @@ ACTS = (
     Act("dialog.left", "left,up", "app.focus_previous", "previous", "Previous button", "dialog"),
     Act("dialog.right", "right,down", "app.focus_next", "next", "Next button", "dialog"),
     Act("page.close", "escape,q,question_mark", "dismiss", "close", "Close the page", "page"),
+    Act("dialog.pageup", "pageup", "page(-1)", "page up", "Page up in the difference", "dialog"),
+    Act("dialog.pagedown", "pagedown", "page(1)", "page down", "Page down in the difference", "dialog"),
     Act("prompt.no", "escape", "answer(False)", "cancel", "Leave everything as it is", "prompt"),
 )
 

@@ -21,11 +21,12 @@ def prune_now(config: MirrorConfig, *, dry_run: bool = False, confirmed: bool = 
 def _listed(config: MirrorConfig, *, write: bool, confirmed: bool) -> list[PlannedFile]:
     inventory = Inventory(config.state, write=write)
     try:
+        store = Store(config.root)
         due = prune.due(config, inventory, inventory.folders(), time.time())
         if not confirmed:
             prune.check_share(config, inventory, due)
         if write:
-            prune.prune(Store(config.root), inventory, due)
+            prune.prune(store, inventory, due)
         return [PlannedFile(*pair, entry.fn, entry.size) for pair, entries in due.items() for entry in entries]
     finally:
         inventory.close()

@@ -19,7 +19,7 @@ from typing import BinaryIO
 import numpy as np
 import zstandard
 
-FORM = 2
+FORM = 1
 """Of the made bodies: raise it when something here changes, so that kept ones are made anew."""
 
 MAX_SIZE = 1_700_000_000
@@ -101,7 +101,7 @@ class Made:
         if name == "python_abi":
             return list(_PYTHONS)
         count = max(1, round(self.counts.get(name, 12) * rnd.uniform(0.33, 0.5)))
-        style = rnd.random()
+        style = 0.5 if name in _FIRST else rnd.random()
         if style < 0.08:
             return list(dict.fromkeys(f"{2015 + k * 10 // count}.{k * 120 // count % 12 + 1}.{rnd.randrange(28) + 1}" for k in range(count)))
         major, minor, patch, out = rnd.randrange(3), rnd.randrange(12), 0, []
@@ -142,13 +142,13 @@ class Made:
             build = self._build(name, version, python, build_number, digits[96 * number : 96 * number + 7])
             depends = [pin(age) for pin in needs if rnd.random() < 0.93]
             if compiled:
-                depends += ("__glibc >=2.17,<3.0.a0", f"libgcc >={self._near('libgcc', age)}")
+                depends += ("__glibc >=2.17,<3.0.a0", "libstdcxx >=13", f"libgcc >={self._near('libgcc', age)}")
             if python:
                 low, high = python.split(".")
                 depends += (f"python >={python},<{low}.{int(high) + 1}.0a0", f"python_abi {python}.* *_cp{low}{high}")
             elif self.noarch:
                 depends.append(("python >=3.6", "python >=3.8", "python >=3.9", "python >=3.10")[int(age * 4)])
-            stamp = int(FIRST_STAMP + (LAST_STAMP - FIRST_STAMP) * min(age + rnd.random() * 0.05, 1))
+            stamp = int(FIRST_STAMP + (LAST_STAMP - FIRST_STAMP) * min(age**0.6 + rnd.random() * 0.05, 1))
             size = min(int(base * rnd.uniform(0.8, 1.25)) + 3000, MAX_SIZE)
             suffix = "conda" if stamp > CONDA_SINCE else "tar.bz2"
             constrains = f'"constrains":["{needs[0](age)}"],' if needs and rnd.random() < 0.15 else ""
@@ -172,10 +172,10 @@ class Made:
     def _needs(self, name: str, rnd: random.Random) -> list[Callable[[float], str]]:
         """The names that a name depends on, each with how it is pinned; a pin follows the version's age."""
         place = self.place[name]
-        count = 0 if place < len(_FIRST) else min(int(rnd.expovariate(0.42)), 40)
+        count = 0 if place < len(_FIRST) else min(int(rnd.expovariate(0.27)), 40)
         if place == len(self.all) // 3:
             count = 380
-        wanted = {self.all[int(place * rnd.random() ** 5)] for _ in range(count)} - {"python", "python_abi", "libgcc"}
+        wanted = {self.all[int(place * rnd.random() ** 3)] for _ in range(count)} - {"python", "python_abi", "libgcc"}
         return [self._pin(other, rnd.random()) for other in sorted(wanted)]
 
     def _pin(self, other: str, form: float) -> Callable[[float], str]:

@@ -47,6 +47,11 @@ class Confirm(ModalScreen[bool]):
         """Answer by key."""
         self.dismiss(yes)
 
+    def action_page(self, step: int) -> None:
+        """Page in the facts while the focus stays on the answer."""
+        if self._body is not None:
+            self._body.scroll_relative(y=step * max(1, self._body.size.height - 1), animate=False)
+
 
 class Prompt(ModalScreen[str | None]):
     """One line of text, checked as it is typed; enter takes it."""

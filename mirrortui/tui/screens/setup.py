@@ -91,7 +91,7 @@ class SetupScreen(RoomScreen):
         offered = {c.name: self.offered(c.name) for c in config.channels}
         self.query_one(CheckTree).show(Tree(config, offered, self._figures, self._reader.readings, self._folded))
 
-    def _show_estimate(self, *, waiting: bool) -> None:
+    def _show_estimate(self, *, waiting: bool = False) -> None:
         self.query_one(EstimatePanel).show(self._estimate, waiting=waiting)
         self.query_one("#brief", Facts).set_lines([estimate_brief(self._estimate, self.size.width - 2)])
 
@@ -102,11 +102,12 @@ class SetupScreen(RoomScreen):
         if event.trouble:
             self.post_message(Said(f"No estimate: {event.trouble}", "error"))
         if event.picture is None:
+            self.query_one(EstimatePanel).show(self._estimate, held=True)
             return
         estimate = event.picture.estimate
         self._estimate = estimate
         self._figures = {(s.channel, s.subdir): s for s in estimate.subdirs} | dict(event.picture.others)
-        self._show_estimate(waiting=False)
+        self._show_estimate()
         self._draw_tree()
         if not self.view.read_only:
             missing = [(s.channel, s.subdir) for s in estimate.subdirs if not s.known]

@@ -67,9 +67,9 @@ class EstimatePanel(Facts):
         set_title(self, "Estimate")
         self._estimate: Estimate | None = None
 
-    def show(self, estimate: "Estimate | None", *, waiting: bool) -> None:
-        """Show an estimate; `waiting` marks it as about to be replaced."""
-        set_title(self, f"Estimate {DOTS}" if waiting else "Estimate")
+    def show(self, estimate: "Estimate | None", *, waiting: bool = False, held: bool = False) -> None:
+        """Show an estimate: about to be replaced (`waiting`), or of the rules before the ones that are wrong (`held`)."""
+        set_title(self, f"Estimate {DOTS}" if waiting else "Estimate before the error" if held else "Estimate")
         if estimate is not None:
             self._estimate = estimate
         self._paint_all(self.size.width)

@@ -119,7 +119,7 @@ class LineTable(Lines, can_focus=True):
         shape = [[not cell for cell in row.cells] for row in (old, new)]
         if old.style != new.style or shape[0] != shape[1]:
             return [Region(0, y, self.cells, 1)]
-        ends = [x + w for n, x, w in self._spots() if n < len(new.cells) and old.cells[n] != new.cells[n]]
+        ends = [x + w for n, x, w in self._extents(new) if _parts(old, n) != _parts(new, n)]
         return [Region(0, y, max(ends), 1)] if ends else []
 
     def _spots(self) -> list[tuple[int, int, int]]:
@@ -157,18 +157,23 @@ class LineTable(Lines, can_focus=True):
             )
         return self.paint(tuple(self._cells_of(row, plain=pointed and self.has_focus)), total, base)
 
+    def _extents(self, row: Row) -> list[tuple[int, int, int]]:
+        """Number, x and width of the cells drawn: one that is followed by empty cells has their room too."""
+        out: list[tuple[int, int, int]] = []
+        for n, x, w in self._spots():
+            if out and _parts(row, n) == ("", "") and not self.columns[out[-1][0]].right:
+                first, begin, _ = out[-1]
+                out[-1] = (first, begin, x + w - begin)
+            else:
+                out.append((n, x, w))
+        return out
+
     def _cells_of(self, row: Row, *, plain: bool) -> list[Span]:
-        """The cells as spans; one that is followed by empty cells may use their room."""
         out: list[Span] = []
-        spots = self._spots()
-        while spots:
-            n, x, w = spots.pop(0)
+        for n, _, w in self._extents(row):
             text, style = _parts(row, n)
             if plain and style != "strong":
                 style = ""  # colours chosen for the background would not be read on the cursor's
-            if not self.columns[n].right:
-                while spots and _parts(row, spots[0][0]) == ("", ""):
-                    w = spots[0][1] + spots.pop(0)[2] - x
             out += [(fit(safe(text), w, right=self.columns[n].right), style), (" ", "")]
         if out:  # the margin has the first cell's style: one run of characters less
             out[0] = (f" {out[0][0]}", out[0][1])
