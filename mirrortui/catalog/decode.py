@@ -29,7 +29,8 @@ or `channel`, which must not be published."""
 FORMAT = 1
 """Of the column files; a cache of another format is fetched anew."""
 
-MAX_SIZE = 1 << 50
+MAX_SIZE = 1 << 42
+"""Bytes from which on a size is taken as unknown: 4 TB a package, so that the sum of millions still fits 64 bits."""
 MAX_STAMP = (
     253402300799  # the last second of the year 9999: larger values are milliseconds (as conda and rattler read them)
 )
@@ -38,6 +39,7 @@ Flags = npt.NDArray[np.uint8]
 
 _FN_CHARS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.+!~-\n"
 _PYTHON = re.compile(rb'"(python(?:_abi)?(?:[\s=<>!~\[][^"\\]*)?)"')
+_SPELLED = re.compile(rb"\\|::")
 _BAD_START = re.compile(rb"\n[.+!~-]")
 # A key may be spelt with escapes: `"\u0075rl"` is `"url"` to every client.
 _LINK = re.compile(rb'"(?:url|channel|base_url)"\s*:|\\u00[5-7]')
@@ -111,6 +113,7 @@ class Decoder:
         self._files = {name: (folder / f"{name}.col").open("wb") for name in COLUMNS}
         self._raw = {name: (folder / name).open("wb") for name in ("fn.txt", "sha256.col", "md5.col")}
         self._stems = array("q")
+        self._spelled = False
         self._typed = msgspec.json.Decoder(dict[str, Record])
         self._loose = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
@@ -127,6 +130,7 @@ class Decoder:
         """Decode one block and append its rows; returns their number. Raises `msgspec.DecodeError` if it is no JSON object."""
         if section not in self.sections:
             self.sections.append(section)
+        self._spelled = b"\\" in block or b"::" in block
         try:
             table = self._typed.decode(block)
         except msgspec.ValidationError:
@@ -140,10 +144,7 @@ class Decoder:
     def _patient(self, block: bytes) -> dict[str, Record]:
         out = {}
         for fn, raw in self._loose.decode(block).items():
-            try:
-                record = _sane(msgspec.json.decode(raw))
-            except msgspec.ValidationError:  # a number beyond any measure
-                record = None
+            record = readable(raw)
             if record is None:
                 self.refused += 1
             else:
@@ -217,6 +218,10 @@ class Decoder:
 
     def _python_tags(self, recs: list[Record]) -> list[int]:
         """Number the distinct sets of `python` and `python_abi` dependencies."""
+        if self._spelled:
+            for record in recs:
+                if _SPELLED.search(record.depends):
+                    record.depends = _plainly(record.depends)
         return self.python.all([tuple(found) if (found := _PYTHON.findall(r.depends)) else () for r in recs])
 
     def finish(self) -> dict[str, Any]:
@@ -289,11 +294,36 @@ def _unhex(texts: list[str], length: int) -> bytes | None:
     return data if 2 * len(data) == length * len(texts) else None  # fromhex skips white space
 
 
+def _plainly(depends: msgspec.Raw) -> msgspec.Raw:
+    """Dependencies without escapes (Go writes a `>` as its number) and without the channel before a name."""
+    try:
+        texts = msgspec.json.decode(depends)
+    except (msgspec.DecodeError, UnicodeError):
+        return depends
+    plain = [text.rpartition("::")[2] for text in texts if isinstance(text, str)] if isinstance(texts, list) else []
+    return msgspec.Raw(msgspec.json.encode(plain))
+
+
 def _milliseconds(stamps: list[int | None]) -> list[int]:
     """Old records carry seconds, newer ones milliseconds (conda: models/records.py, TimestampField); -1 is unknown."""
     low, high = MAX_STAMP, MAX_STAMP * 1000
     values = [-1 if s is None or s <= 0 or s > high else s for s in stamps]
     return [v if v > low or v < 0 else v * 1000 for v in values]
+
+
+_one = msgspec.json.Decoder(Record).decode
+
+
+def readable(raw: msgspec.Raw) -> Record | None:
+    """One record of a block that holds odd ones; None where it is left out. Raises `msgspec.DecodeError` for no JSON."""
+    try:
+        return _one(raw)
+    except msgspec.ValidationError:
+        pass
+    try:
+        return _sane(msgspec.json.decode(raw))
+    except msgspec.ValidationError:  # a number beyond any measure
+        return None
 
 
 def _sane(raw: object) -> Record | None:

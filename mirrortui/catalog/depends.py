@@ -5,7 +5,6 @@ depends_ends.col   row -> where its numbers end
 depends.json       the distinct spec texts; written last, so that its presence means the rest is complete
 """
 
-import os
 import re
 import tempfile
 from array import array
@@ -14,7 +13,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate, chain
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import numpy as np
@@ -22,10 +20,15 @@ import numpy as np
 from mirrortui.catalog.decode import Table
 from mirrortui.catalog.index import Ints, SubdirIndex
 from mirrortui.catalog.walk import walk
+from mirrortui.errors import BadRepodata
 
 
 class _Record(msgspec.Struct, gc=False):
     depends: list[str] = []
+
+
+class _Loose(msgspec.Struct, gc=False):
+    depends: msgspec.Raw = msgspec.Raw(b"[]")
 
 
 @dataclass(frozen=True)
@@ -77,7 +80,7 @@ class Depends:
         return np.repeat(np.arange(len(self.ends), dtype=np.int32), np.diff(self.ends, prepend=0))
 
 
-_NAME = re.compile(r"\s*(?:[^\s\[]*::)?([A-Za-z0-9_.-]+)")
+_NAME = re.compile(r"\s*(?:[^\s\[]*::)?([A-Za-z0-9_.+-]+)")
 
 
 def dependency(text: str) -> str:
@@ -95,50 +98,74 @@ def depends(index: SubdirIndex) -> Depends:
 def _open(index: SubdirIndex) -> Depends:
     if index.folder is None or not index.rows:
         return Depends(np.zeros(0, np.int32), np.zeros(0, np.int32), [])
-    if not (index.folder / "depends.json").exists():
-        build(index)
-    specs = msgspec.json.decode((index.folder / "depends.json").read_bytes(), type=list[str])
-    ends = np.memmap(index.folder / "depends_ends.col", "<i4", "r", shape=(index.rows,)).view(np.ndarray)
-    total = int(ends[-1])
-    numbers: Ints = np.zeros(0, np.int32)
-    if total:
-        numbers = np.memmap(index.folder / "depends.col", "<i4", "r", shape=(total,)).view(np.ndarray)
+    found = _read(index, index.folder)
+    if found is not None:
+        return found
+    try:
+        build(index, index.folder)
+        found = _read(index, index.folder)
+    except OSError:  # the state is another account's, or its disk is full
+        with tempfile.TemporaryDirectory() as folder:
+            build(index, Path(folder))
+            found = _read(index, Path(folder))
+    if found is None:
+        raise BadRepodata("its dependencies cannot be read back", where=str(index.folder), hint="Remove that folder")
+    return found
+
+
+def _read(index: SubdirIndex, folder: Path) -> Depends | None:
+    """What a folder holds; None where it is not there, or cut off (power failure, full disk)."""
+    try:
+        specs = msgspec.json.decode((folder / "depends.json").read_bytes(), type=list[str])
+        ends = np.memmap(folder / "depends_ends.col", "<i4", "r", shape=(index.rows,)).view(np.ndarray)
+        total = int(ends[-1])
+        numbers: Ints = np.zeros(0, np.int32)
+        if total:
+            numbers = np.memmap(folder / "depends.col", "<i4", "r", shape=(total,)).view(np.ndarray)
+    except (OSError, ValueError, msgspec.DecodeError):
+        return None
     return Depends(ends, numbers, specs)
 
 
-def build(index: SubdirIndex) -> None:
-    """Decode the dependencies of every record of a body into the index's folder."""
-    assert index.folder is not None
+def build(index: SubdirIndex, folder: Path) -> None:
+    """Decode the dependencies of every record of an index's body into a folder. Raises `BadRepodata`, `OSError`."""
     table, typed, last = Table(), msgspec.json.Decoder(dict[str, _Record]), 0
 
     def decode(data: bytes) -> Mapping[str, object]:
         try:
             return typed.decode(data)
-        except msgspec.ValidationError:
-            loose = msgspec.json.decode(data, type=dict[str, Any])
-            return {fn: _Record(_texts(record)) for fn, record in loose.items()}
+        except (msgspec.ValidationError, UnicodeError):
+            loose = msgspec.json.decode(data, type=dict[str, msgspec.Raw])
+            return {fn: _Record(_texts(raw)) for fn, raw in loose.items()}
 
-    numbers_path, ends_path = (_temporary(index.folder, name) for name in ("depends", "depends_ends"))
-    with numbers_path.open("wb") as numbers, ends_path.open("wb") as ends:
-        for block in walk(index, decode):
-            lists = [record.depends for record in block.values if isinstance(record, _Record)]
-            numbers.write(array("i", table.all(list(chain.from_iterable(lists)))))
-            counts = list(accumulate(map(len, lists), initial=last))[1:]
-            last = counts[-1] if counts else last
-            ends.write(array("i", counts))
-    numbers_path.replace(index.folder / "depends.col")
-    ends_path.replace(index.folder / "depends_ends.col")
-    texts = _temporary(index.folder, "depends.json")
-    texts.write_bytes(msgspec.json.encode(list(table.ids)))
-    texts.replace(index.folder / "depends.json")
+    with tempfile.TemporaryDirectory(prefix=".depends.", dir=folder) as temporary:
+        fresh = Path(temporary)
+        with (fresh / "depends.col").open("wb") as numbers, (fresh / "depends_ends.col").open("wb") as ends:
+            for block in walk(index, decode):
+                lists = [record.depends for record in block.values if isinstance(record, _Record)]
+                numbers.write(array("i", table.all(list(chain.from_iterable(lists)))))
+                counts = list(accumulate(map(len, lists), initial=last))[1:]
+                last = counts[-1] if counts else last
+                ends.write(array("i", counts))
+        (fresh / "depends.json").write_bytes(msgspec.json.encode(list(table.ids)))
+        for name in ("depends.col", "depends_ends.col", "depends.json"):
+            (fresh / name).replace(folder / name)
 
 
-def _texts(record: object) -> list[str]:
-    value = record.get("depends") if isinstance(record, dict) else None
+def _texts(raw: msgspec.Raw) -> list[str]:
+    """The dependencies of one record, as far as they are texts."""
+    for read in (_typed_texts, _loose_texts):
+        try:
+            return read(raw)
+        except (msgspec.ValidationError, UnicodeError):
+            continue
+    return []
+
+
+def _typed_texts(raw: msgspec.Raw) -> list[str]:
+    return msgspec.json.decode(raw, type=_Record).depends
+
+
+def _loose_texts(raw: msgspec.Raw) -> list[str]:
+    value = msgspec.json.decode(msgspec.json.decode(raw, type=_Loose).depends)
     return [text for text in value if isinstance(text, str)] if isinstance(value, list) else []
-
-
-def _temporary(folder: Path, name: str) -> Path:
-    handle, path = tempfile.mkstemp(prefix=f".{name}.", dir=folder)
-    os.close(handle)
-    return Path(path)

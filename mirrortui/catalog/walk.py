@@ -3,8 +3,11 @@
 from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple, TypeVar
 
+import msgspec
+
 from mirrortui.catalog import cache
 from mirrortui.catalog.body import split
+from mirrortui.catalog.decode import readable
 from mirrortui.catalog.index import SubdirIndex
 from mirrortui.errors import BadRepodata
 
@@ -30,6 +33,7 @@ def walk(index: SubdirIndex, decode: Callable[[bytes], Mapping[str, object]]) ->
     if index.body is None:
         return
     names, offsets, row = index.file_names, index.offsets, 0
+    all_read = not index.meta.get("refused")
 
     def read(section: str, data: bytes) -> tuple[str, bytes, Mapping[str, object]]:
         return section, data, decode(data)
@@ -37,13 +41,17 @@ def walk(index: SubdirIndex, decode: Callable[[bytes], Mapping[str, object]]) ->
     for section, data, records in split(cache.unpacked(index.body), read, lambda _key, _raw: None):
         fns = list(records)
         end = min(row + len(fns), index.rows)
-        if "\n".join(fns).encode("utf-8", "surrogatepass") + b"\n" == names[int(offsets[row]) : int(offsets[end])]:
+        if (
+            all_read
+            and "\n".join(fns).encode("utf-8", "surrogatepass") + b"\n" == names[int(offsets[row]) : int(offsets[end])]
+        ):
             yield Block(section, data, range(row, end), fns, list(records.values()))
             row = end
             continue
-        rows, kept = [], []
+        rows, kept = [], []  # a refused record may have the name of a later one that was not
+        texts = msgspec.json.decode(data, type=dict[str, msgspec.Raw])
         for fn in fns:
-            if row < index.rows and fn == index.fn(row):
+            if row < index.rows and fn == index.fn(row) and readable(texts[fn]) is not None:
                 rows.append(row)
                 kept.append(fn)
                 row += 1

@@ -11,7 +11,7 @@ from mirrortui.errors import UsageError
 
 _TERMS = (
     "Anaconda's terms of service restrict the use and mirroring of repo.anaconda.com by organisations of 200 people "
-    "or more without a licence. Check that yours may mirror it."
+    "or more without a license. Check that yours may mirror it."
 )
 _FROZEN = "No longer updated; mirrored once, it stays as it is."
 
@@ -48,7 +48,7 @@ KNOWN = (
     KnownChannel("pkgs/main", "Anaconda's main channel, first of “defaults”", _TERMS),
     KnownChannel("pkgs/r", "R packages of “defaults”", f"{_TERMS} {_FROZEN}", base=("pkgs/main",)),
     KnownChannel("pkgs/msys2", "Windows build tools of “defaults”", f"{_TERMS} {_FROZEN}", base=("pkgs/main",)),
-    KnownChannel("nvidia", "CUDA and other NVIDIA software", "Under NVIDIA's own licences.", base=("conda-forge",)),
+    KnownChannel("nvidia", "CUDA and other NVIDIA software", "Under NVIDIA's own licenses.", base=("conda-forge",)),
     KnownChannel("pytorch", "PyTorch up to 2.5", _FROZEN, base=("pkgs/main",)),
     KnownChannel("rapidsai", "GPU data science", base=("conda-forge", "nvidia")),
     KnownChannel("robostack-staging", "ROS", base=("conda-forge",)),

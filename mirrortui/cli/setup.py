@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import click
 
 from mirrortui import channels, config, naming
-from mirrortui.channels.known import expand
 from mirrortui.cli.output import config_option, emit, json_option, load, say, size, span, table
 from mirrortui.config import Channel, Mirror, MirrorConfig
 from mirrortui.errors import MirrorError, UsageError
@@ -101,7 +100,7 @@ def _channels(names: tuple[str, ...], subdirs: tuple[str, ...], upstreams: tuple
     chosen = tuple(dict.fromkeys("noarch" if s == "all" else s for s in subdirs))
     out = []
     for given in names:
-        for name in expand(given):
+        for name in channels.expand(given):
             clean = naming.channel(name)
             out.append(Channel(name=clean, upstreams=channels.upstreams_for(clean, upstreams), subdirs=chosen))
     return out

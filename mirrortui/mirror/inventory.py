@@ -37,6 +37,10 @@ class Entry(NamedTuple):
     dropped: float | None = None
 
 
+Known = tuple[str, int, bytes, float | None]
+"""What a comparison needs of a verified file: name, size, digest, when it left the metadata."""
+
+
 class Published(NamedTuple):
     """What was last published of a subdir: a key over its inputs, and the files it left, as (name, size, mtime_ns).
 
@@ -145,6 +149,11 @@ class Inventory:
             "select fn, size, mtime_ns, digest, dropped from file where folder=?", (self._id(channel, subdir),)
         )
         return {row[0]: Entry(*row) for row in rows}  # type: ignore[misc, arg-type]  # the columns' types are the tuple's
+
+    def known(self, channel: str, subdir: str) -> list[Known]:
+        """All verified files of a subdir, in brief."""
+        sql = "select fn, size, digest, dropped from file where folder=?"
+        return self._query(sql, (self._id(channel, subdir),))  # type: ignore[return-value]  # as the columns are
 
     def put(self, channel: str, subdir: str, entries: Iterable[Entry]) -> None:
         """Take verified files in, or replace what was known of them."""

@@ -56,7 +56,7 @@ def work(
         here = presences[pair]
         wanted = chosen.mask
         # A subdir that has vanished upstream is no reason to delete what was mirrored of it.
-        unwanted = _unwanted(chosen, here) if chosen.index.folder is not None else []
+        unwanted = here.unwanted(chosen.index, wanted) if chosen.index.folder is not None else []
         out[pair] = SubdirWork(
             chosen=chosen,
             presence=here,
@@ -68,11 +68,6 @@ def work(
             due=tuple(prune.over(config, pair, unwanted, now)),
         )
     return out
-
-
-def _unwanted(chosen: SubdirSelection, here: Presence) -> list[Entry]:
-    wanted = set(chosen.index.fns(chosen.mask))
-    return [entry for fn, entry in here.entries.items() if fn not in wanted]
 
 
 def gone(config: MirrorConfig, inventory: Inventory) -> list[tuple[str, str]]:

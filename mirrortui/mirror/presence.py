@@ -1,14 +1,23 @@
-"""Which records of an index are on disk and verified, and what else lies in its folder."""
+"""Which records of an index are on disk and verified, and what else lies in its folder.
 
-import os
+Names come from one directory scan, hashes from one query: no stat, no hashing, whatever the number of files.
+Everything is kept as columns beside the index's own, so that a million files cost seconds and tens of megabytes.
+"""
+
 from dataclasses import dataclass
+from itertools import compress
 
 import numpy as np
 
 from mirrortui.catalog import decode
-from mirrortui.catalog.index import Mask, SubdirIndex
-from mirrortui.mirror.inventory import Entry, Inventory
+from mirrortui.catalog.index import Ints, Mask, SubdirIndex
+from mirrortui.mirror.inventory import Entry, Inventory, Known
 from mirrortui.mirror.store import Store
+
+NOT_DROPPED = np.nan
+
+_NOTHING: Known = ("", 0, b"", None)
+_ZERO = bytes(32)
 
 
 @dataclass(frozen=True)
@@ -16,46 +25,74 @@ class Presence:
     """One subdir's folder against its index.
 
     Masks over the index's rows: `verified` (on disk with the record's hash), `differs` (on disk with another
-    hash), `unchecked` (on disk, never verified here). `entries` are the inventory's rows whose file is there.
+    hash), `unchecked` (on disk, never verified here). For the first two `size` has the bytes on disk and
+    `dropped` the moment they left the metadata (NaN: they are in it). `others` are known files that the index does
+    not name.
     """
 
     verified: Mask
     differs: Mask
     unchecked: Mask
-    entries: dict[str, Entry]
-    names: frozenset[str]
+    size: Ints
+    dropped: "np.ndarray[tuple[int], np.dtype[np.float64]]"
+    others: tuple[Entry, ...]
+
+    def unwanted(self, index: SubdirIndex, wanted: Mask) -> list[Entry]:
+        """Known files on disk that a selection does not want, rows of the index first."""
+        rows = np.flatnonzero((self.verified | self.differs) & ~wanted)
+        named = {index.fn(row) for row in np.flatnonzero(wanted & ~index.usable).tolist()}
+        out = [
+            Entry(fn, int(self.size[row]), 0, b"", None if np.isnan(self.dropped[row]) else float(self.dropped[row]))
+            for row in rows.tolist()
+            if index.usable[row] and (fn := index.fn(row)) not in named
+        ]
+        return [*out, *self.others]
+
+    def returning(self, index: SubdirIndex, wanted: Mask) -> list[str]:
+        """Files that were on their way out and are wanted again."""
+        mask = (self.verified | self.differs) & wanted & ~np.isnan(self.dropped)
+        return [index.fn(row) for row in np.flatnonzero(mask).tolist()]
 
 
 def presence(index: SubdirIndex, store: Store, inventory: Inventory) -> Presence:
-    """Compare by names (one scan) and hashes (one query): no stat, no hashing, whatever the number of files."""
-    scanned = store.scan(index.channel, index.subdir)
-    known = inventory.entries(index.channel, index.subdir)
-    entries = {fn: entry for fn, entry in known.items() if fn in scanned}
-    masks = np.zeros((3, index.rows), bool)
-    if scanned and index.rows:
-        _compare(index, entries, scanned, masks)
-    return Presence(masks[0], masks[1], masks[2], entries, frozenset(scanned))
+    """Compare an index with its folder and the inventory. Raises `StateError` for a broken inventory."""
+    names = store.names(index.channel, index.subdir)
+    known = {row[0]: row for row in inventory.known(index.channel, index.subdir) if row[0] in names}
+    fns = index.fns() if names else []
+    if not fns:
+        nothing = np.zeros(index.rows, bool)
+        blank = np.zeros(index.rows, np.int64)
+        return Presence(nothing, nothing, nothing, blank, np.full(index.rows, NOT_DROPPED), _others(known, ()))
+    on_disk = np.fromiter(map(names.__contains__, fns), bool, index.rows)
+    found = [known.get(fn, _NOTHING) for fn in fns]
+    listed = np.fromiter((row is not _NOTHING for row in found), bool, index.rows)
+    verified = _same(index, found, listed)
+    return Presence(
+        verified,
+        listed & ~verified,
+        on_disk & ~listed,
+        np.fromiter((row[1] for row in found), np.int64, index.rows),
+        np.fromiter((NOT_DROPPED if row[3] is None else row[3] for row in found), np.float64, index.rows),
+        _others(known, fns) if len(known) != int(listed.sum()) else (),
+    )
 
 
-def _compare(
-    index: SubdirIndex,
-    entries: dict[str, Entry],
-    scanned: dict[str, os.DirEntry[str]],
-    masks: np.ndarray[tuple[int, int], np.dtype[np.bool_]],
-) -> None:
-    shas, md5s = index.sha256.tobytes(), index.md5.tobytes()
-    hashed = (np.asarray(index.flags) & (decode.HAS_SHA256 | decode.HAS_MD5)) != 0
-    for row, fn in enumerate(index.fns()):
-        if fn not in scanned:
-            continue
-        entry = entries.get(fn)
-        if entry is None:
-            masks[2, row] = True
-        elif (
-            entry.digest == shas[32 * row : 32 * row + 32]
-            or entry.digest == md5s[16 * row : 16 * row + 16]
-            or (not hashed[row] and int(index.size[row]) in (-1, entry.size))
-        ):
-            masks[0, row] = True
+def _others(known: dict[str, Known], fns: "list[str] | tuple[()]") -> tuple[Entry, ...]:
+    rest = known.keys() - set(fns)
+    return tuple(Entry(fn, known[fn][1], 0, known[fn][2], known[fn][3]) for fn in sorted(rest))
+
+
+def _same(index: SubdirIndex, found: list[Known], listed: Mask) -> Mask:
+    """Which listed files have the hash of their record: sha256 for all at once, the few others one by one."""
+    digests = b"".join([row[2] if len(row[2]) == 32 else _ZERO for row in found])
+    table = np.frombuffer(digests, "<u8").reshape(index.rows, 4)
+    sha256 = np.ascontiguousarray(index.sha256).view("<u8").reshape(index.rows, 4)
+    same: Mask = listed & ((index.flags & decode.HAS_SHA256) != 0) & (table == sha256).all(axis=1)
+    rest = listed & ~same
+    for row, entry in zip(np.flatnonzero(rest).tolist(), compress(found, rest.tolist()), strict=True):
+        digest = index.digest(row)
+        if digest is None:  # nothing to compare by but the size
+            same[row] = int(index.size[row]) in (-1, entry[1])
         else:
-            masks[1, row] = True
+            same[row] = entry[2] in (digest[1], index.md5[row].tobytes() if index.flags[row] & decode.HAS_MD5 else b"-")
+    return same

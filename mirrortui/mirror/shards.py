@@ -5,6 +5,8 @@ scratch file, so that memory holds one name at a time, whatever the size of the 
 """
 
 import hashlib
+import json
+import math
 import os
 import tempfile
 from array import array
@@ -78,7 +80,7 @@ def _spill(index: SubdirIndex, keep: Mask, spill: Any) -> np.ndarray[Any, np.dty
         mask = keep[block.rows.start : block.rows.stop] if isinstance(block.rows, range) else keep[block.rows]
         chosen = compress(zip(block.fns, block.values, strict=True), mask.tolist())
         pieces = [b'"%s":%s,' % (fn.encode(), unlink(raw) if linked else raw) for fn, raw in chosen]
-        rows = np.asarray(block.rows)[mask]
+        rows = np.asarray(block.rows, np.int64)[mask]
         lengths[rows + 1] = array("q", map(len, pieces))
         spill.write(b"".join(pieces))
     spill.flush()
@@ -165,29 +167,31 @@ class _Shards:
         """Write the shards of some names; returns name -> sha256 of the file."""
         packer, out = zstandard.ZstdCompressor(level=LEVEL), {}
         for name, pieces in batch:
-            data = packer.compress(self._encode(self._body(b"".join((b"{", *pieces))[:-1] + b"}")))
+            data = packer.compress(self._packed(b"".join((b"{", *pieces))[:-1] + b"}"))
             digest = hashlib.sha256(data)
             self._put(f"{digest.hexdigest()}.msgpack.zst", data)
             out[name] = digest.digest()
         return out
 
-    def _body(self, text: bytes) -> dict[str, Any]:
-        records: Mapping[str, Any]
+    def _packed(self, text: bytes) -> bytes:
+        """The shard of some records, read the quickest way that copes with what they hold."""
         try:
-            records = self._typed(text)
-            for record in records.values():
-                for key in _BYTES:
-                    value = getattr(record, key)
-                    if value is not UNSET:
-                        setattr(record, key, _raw(value))
-        except msgspec.ValidationError:
-            records = msgspec.json.decode(text)
-            for record in records.values():
-                record |= {key: _raw(record[key]) for key in _BYTES if key in record}
-        body: dict[str, Any] = {"packages": {}, "packages.conda": {}, "removed": []}
-        for fn, record in records.items():
-            body["packages.conda" if fn[-1] == "a" else "packages"][fn] = record
-        return body
+            return self._encode(_body(self._known(text)))
+        except (msgspec.ValidationError, OverflowError):
+            pass
+        try:
+            return self._encode(_body(_loose(msgspec.json.decode(text))))
+        except (msgspec.ValidationError, OverflowError):
+            return self._encode(_body(_loose(json.loads(text, parse_int=_whole, parse_float=_finite))))
+
+    def _known(self, text: bytes) -> Mapping[str, Any]:
+        records = self._typed(text)
+        for record in records.values():
+            for key in _BYTES:
+                value = getattr(record, key)
+                if value is not UNSET:
+                    setattr(record, key, _raw(value))
+        return records
 
     def _put(self, name: str, data: bytes) -> None:
         if name in self.present:
@@ -200,6 +204,30 @@ class _Shards:
             os.close(fd)
         os.rename(partial, self.folder + name)  # noqa: PTH104 - 30,000 times: a Path costs more than the call
         self.present.add(name)
+
+
+def _body(records: Mapping[str, Any]) -> dict[str, Any]:
+    body: dict[str, Any] = {"packages": {}, "packages.conda": {}, "removed": []}
+    for fn, record in records.items():
+        body["packages.conda" if fn[-1] == "a" else "packages"][fn] = record
+    return body
+
+
+def _loose(records: dict[str, Any]) -> dict[str, Any]:
+    for record in records.values():
+        record |= {key: _raw(record[key]) for key in _BYTES if key in record}
+    return records
+
+
+def _whole(text: str) -> int | None:
+    """A whole number, or None where it has more than 64 bits: JSON has room for any, msgpack has not."""
+    value = int(text) if len(text) <= 20 else 1 << 64
+    return value if -(1 << 63) <= value < 1 << 64 else None
+
+
+def _finite(text: str) -> float | None:
+    value = float(text)
+    return value if math.isfinite(value) else None
 
 
 def _raw(value: Any) -> Any:

@@ -63,6 +63,8 @@ def unwanted(options: Publish) -> tuple[str, ...]:
 def stage(folder: Path, item: Item, options: Publish, scratch: Path) -> dict[str, Path]:
     """Write the wanted files under names that are never served; returns final name -> staged path."""
     out = {name: folder / f".{name}.new" for name in wanted(options)}
+    for path in out.values():
+        path.unlink(missing_ok=True)  # perhaps a link that somebody put there
     try:
         _write(folder, item, out, scratch)
     except BaseException:

@@ -79,14 +79,15 @@ class Store:
         usage = shutil.disk_usage(place)
         return Disk(usage.free, usage.total)
 
-    def scan(self, channel: str, subdir: str) -> dict[str, os.DirEntry[str]]:
-        """Package files of a subdir by name, in one directory scan without a stat a file."""
-        out = {}
-        for entry in self._listed(channel, subdir):
-            name = entry.name
-            if name.endswith(naming.PACKAGE_SUFFIXES) and name[0] != "." and entry.is_file(follow_symlinks=False):
-                out[name] = entry
-        return out
+    def names(self, channel: str, subdir: str) -> set[str]:
+        """Names of the package files of a subdir: one directory scan, without a stat a file."""
+        return {
+            name
+            for entry in self._listed(channel, subdir)
+            if (name := entry.name).endswith(naming.PACKAGE_SUFFIXES)
+            and name[0] != "."
+            and entry.is_file(follow_symlinks=False)
+        }
 
     def _listed(self, channel: str, subdir: str) -> list[os.DirEntry[str]]:
         folder = self.folder(channel, subdir)
@@ -97,10 +98,6 @@ class Store:
             return []
         except OSError as error:
             raise TargetError(f"cannot be read: {error.strerror}", where=naming.display(folder)) from error
-
-    def names(self, channel: str, subdir: str) -> set[str]:
-        """Names of the package files of a subdir."""
-        return set(self.scan(channel, subdir))
 
     def parts(self, channel: str, subdir: str) -> list[Path]:
         """Package files being written (`.part`) or waiting to replace another (`.next`), perhaps left by a run that was killed."""

@@ -11,10 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from mirrortui.catalog.index import Ints, Mask, SubdirIndex
-from mirrortui.selection.pythons import MINORS, accepted
+from mirrortui.selection.pythons import MINORS, accepted, tags
 
-_HASH = re.compile(rb"h[0-9a-f]{7,10}")
-_NUMBER = re.compile(rb"_\d+$")
+_NOISE = re.compile(rb"h[0-9a-f]{7,10}|^\d+(?:_|$)|_\d+$")
 
 
 @dataclass(frozen=True)
@@ -71,7 +70,7 @@ def _sorted(index: SubdirIndex, order: Ints, group: tuple[Ints, ...], level: Int
     new_level = new_group.copy()
     new_level[1:] |= values[1:] != values[:-1]
     return _Sorted(
-        order, np.cumsum(new_group, dtype=np.int32), np.cumsum(new_level, dtype=np.int32), index.python[order]
+        order, np.cumsum(new_group, dtype=np.int32), np.cumsum(new_level, dtype=np.int32), tags(index)[0][order]
     )
 
 
@@ -82,25 +81,30 @@ def _by_version(index: SubdirIndex) -> _Sorted:
 
 
 def _by_build(index: SubdirIndex) -> _Sorted:
-    variant, number = _variants(index), index.build_number
+    variant, number = variants(index), index.build_number
     order = np.lexsort((-number, variant, index.version, index.name)).astype(np.int32)
     return _sorted(index, order, (index.name, index.version, variant), number)
 
 
 def _python_tables(index: SubdirIndex, minors: tuple[str, ...]) -> list[Mask]:
     """Over the distinct Python dependencies: those that name none (or none we know), and for each minor those it meets."""
-    tags = index.pythons
-    tables = [np.array([bool(tag) and accepted(tag, minor) for tag in tags], bool) for minor in minors or MINORS]
+    texts = tags(index)[1]
+    tables = [np.array([bool(text) and accepted(text, minor) for text in texts], bool) for minor in minors or MINORS]
     return [~np.logical_or.reduce(tables), *(table for table in tables if table.any())]
 
 
+def variants(index: SubdirIndex) -> Ints:
+    """Row -> kind of build: the build string without its hash and number (`py312_cuda`, `mpi_openmpi`, `openblas`)."""
+    found: Ints = index.remember("variants", lambda: _variants(index))
+    return found
+
+
 def _variants(index: SubdirIndex) -> Ints:
-    """Number the kinds of build of each row: the build string without its hash and number (`py312_cuda`, `mpi_openmpi`)."""
+    builds = [
+        line[line.rfind(b"-") + 1 : -6 if line.endswith(b".conda") else -8] for line in index.file_names.splitlines()
+    ]
+    for row, build in index.meta.get("odd", {}).items():  # the file name does not tell
+        builds[int(row)] = build.encode("utf-8", "surrogatepass")
     ids: dict[bytes, int] = {}
-    texts = []
-    for line in index.file_names.splitlines():
-        build = line[line.rfind(b"-") + 1 : -6 if line.endswith(b".conda") else -8]
-        texts.append(_NUMBER.sub(b"", _HASH.sub(b"", build)) if b"h" in build or b"_" in build else b"")
-    for text in texts:
-        ids.setdefault(text, len(ids))
-    return np.fromiter(map(ids.__getitem__, texts), np.int32, len(texts))
+    texts = [b"" if build.isdigit() else _NOISE.sub(b"", build) for build in builds]
+    return np.fromiter((ids.setdefault(text, len(ids)) for text in texts), np.int32, len(texts))

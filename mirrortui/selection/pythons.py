@@ -9,7 +9,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from mirrortui.catalog.index import Mask, SubdirIndex
+from mirrortui.catalog.index import Ints, Mask, SubdirIndex
 from mirrortui.errors import ConfigError
 from mirrortui.selection import matchspec
 
@@ -21,19 +21,29 @@ _EXACT = re.compile(r"\d+\.\d+\.\d+")
 
 def allowed(index: SubdirIndex, minors: tuple[str, ...]) -> Mask:
     """Return the rows that are for one of the minor versions (`3.12`), or for no Python in particular."""
-    table = np.array([any(accepted(tag, minor) for minor in minors) for tag in index.pythons], bool)
-    mask: Mask = table[index.python] if index.rows else np.zeros(0, bool)
-    for name in ("python", "python_abi"):
-        place = index.name_places.get(name)
-        if place is not None:
-            own = np.flatnonzero(np.equal(index.name, place))
-            fits = [any(_is_minor(index.versions[v], minor) for minor in minors) for v in index.version[own].tolist()]
-            mask[own] = fits
+    column, texts = tags(index)
+    table = np.array([any(accepted(tag, minor) for minor in minors) for tag in texts], bool)
+    mask: Mask = table[column] if index.rows else np.zeros(0, bool)
     return mask
 
 
-def _is_minor(version: str, minor: str) -> bool:
-    return version == minor or version.startswith(f"{minor}.")
+def tags(index: SubdirIndex) -> tuple[Ints, list[str]]:
+    """Row -> number of what it says about Python, and those texts, as `accepted` takes them.
+
+    As `index.python` and `index.pythons`, but `python` and `python_abi` are themselves for their own minor version.
+    """
+    found: tuple[Ints, list[str]] = index.remember("python tags", lambda: _tags(index))
+    return found
+
+
+def _tags(index: SubdirIndex) -> tuple[Ints, list[str]]:
+    column, texts = np.array(index.python), list(index.pythons)
+    minors: dict[str, int] = {}
+    for name in ("python", "python_abi"):
+        for row in index.rows_of(name).tolist():
+            minor = ".".join(index.versions[int(index.version[row])].split(".")[:2])
+            column[row] = minors.setdefault(minor, len(texts) + len(minors))
+    return column, [*texts, *(f"python {minor}.*" for minor in minors)]
 
 
 @lru_cache(maxsize=65536)

@@ -20,10 +20,9 @@ from mirrortui.transfer import partfile
 from mirrortui.transfer.job import Flight, Job, Outcome
 from mirrortui.transfer.limits import RateLimit
 from mirrortui.transfer.partfile import PartFile
-from mirrortui.transfer.retry import FINAL, FRESH, Hosts, backoff, from_status, retry_after
+from mirrortui.transfer.retry import FRESH, STALL_BYTES, Course, Hosts, from_status, host_of
 
 STALL_SECONDS = 60.0
-STALL_BYTES = 60 * 1024
 """An attempt that brings less than STALL_BYTES in STALL_SECONDS is given up and resumed."""
 
 INLINE = 1 << 20
@@ -78,46 +77,27 @@ class Engine:
             digest = await asyncio.to_thread(partfile.check, job)
             if digest is not None:
                 return _outcome(job, "adopted", digest)
-        last = TransferError("has no upstream", reason="missing")
-        for round_ in range(2):  # the second round is for upstreams that sent a wrong file once
-            for url in job.urls:
-                try:
-                    digest = await self._stubborn(flight, url, last.reason in FRESH)
-                    return _outcome(job, "fetched", digest)
-                except TransferError as error:
-                    last = error
-            if last.reason not in FRESH or round_:
-                break
-        return Outcome(job, "failed", reason=last.reason, text=display(f"{partfile.describe(job)} {last.what}"))
-
-    async def _stubborn(self, flight: Flight, url: str, fresh: bool) -> bytes:
-        """Try one upstream until the file is there or its reason is final."""
-        host = httpx.URL(url).host or "file"
-        tries = 0
-        while True:
+        course = Course(job.urls, self.retries, job.size)
+        while (url := course.next(self.hosts)) is not None:
+            host = host_of(url)
             flight.waiting = "" if self.hosts.open(host) else "waiting for the host"
             await self.hosts.wait(host)
             flight.waiting = ""
-            before = flight.done
             try:
-                digest = await self._attempt(flight, url, fresh)
+                digest = await self._attempt(flight, url)
             except TransferError as error:
-                wait = getattr(error, "wait", 0.0)
-                self.hosts.bad(host, error.reason, wait or backoff(tries + 1))
-                # An attempt that brought bytes is progress, not a failure: a flaky line must not use up the retries.
-                tries = 1 if flight.done > before and error.reason in ("network", "slow") else tries + 1
-                if error.reason in FINAL or error.reason in FRESH or tries > self.retries:
-                    raise
+                self.hosts.bad(host, error)
+                pause = course.failed(url, error, flight.done - flight.start)
                 flight.attempt += 1
                 flight.waiting = error.reason
-                if error.reason != "busy":
-                    await asyncio.sleep(backoff(tries))
-                fresh = False
+                await asyncio.sleep(pause)
             else:
                 self.hosts.good(host)
-                return digest
+                return _outcome(job, "fetched", digest)
+        last = course.last
+        return Outcome(job, "failed", reason=last.reason, text=display(f"{partfile.describe(job)} {last.what}"))
 
-    async def _attempt(self, flight: Flight, url: str, fresh: bool) -> bytes:
+    async def _attempt(self, flight: Flight, url: str) -> bytes:
         """One request: resume what is there, verify, rename. Raises `TransferError`, or `MirrorError` for the disk."""
         job = flight.job
         try:
@@ -125,8 +105,8 @@ class Engine:
         except OSError as error:
             raise from_os(error, job.part) from error
         try:
-            offset = await _resume(part, fresh)
-            flight.done = part.received
+            offset = await _resume(part)
+            flight.start = flight.done = part.received
             async with _transport_errors(url), self._open(url, offset) as response:
                 _accept(response, part, url)
                 flight.done = part.received
@@ -174,10 +154,7 @@ class Engine:
             ) from None
 
 
-async def _resume(part: PartFile, fresh: bool) -> int:
-    if fresh:
-        part.restart()
-        return 0
+async def _resume(part: PartFile) -> int:
     return await asyncio.to_thread(part.resume) if part.held > INLINE else part.resume()
 
 
@@ -196,10 +173,7 @@ def _accept(response: httpx.Response, part: PartFile, url: str) -> None:
         part.restart()
         raise TransferError("could not be resumed", reason="server", where=display(url))
     else:
-        pause = response.headers.get("retry-after", "")
-        error = from_status(status, url, pause)
-        error.wait = retry_after(pause) if pause else 0.0  # type: ignore[attr-defined]  # only `_stubborn` reads it
-        raise error
+        raise from_status(status, url, response.headers.get("retry-after", ""))
     length = response.headers.get("content-length", "")
     if part.job.size >= 0 and length.isdigit() and part.received + int(length) > part.job.size:
         raise TransferError(

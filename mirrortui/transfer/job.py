@@ -39,10 +39,14 @@ class Outcome(NamedTuple):
 
 @dataclass(slots=True)
 class Flight:
-    """A transfer under way, as the journal shows it; changed in place by the engine."""
+    """A transfer under way, as the journal shows it; changed in place by the engine.
+
+    `done` bytes are there; the present attempt found `start` of them.
+    """
 
     job: Job
     started: float
     attempt: int = 1
+    start: int = 0
     done: int = 0
     waiting: str = ""

@@ -11,13 +11,20 @@
 | network | refused, reset, DNS, cut off       | the same                                                 |
 | tls     | certificate or handshake           | next upstream; no retry                                  |
 | slow    | no progress worth the name         | the same as network                                      |
+
+Where a file has several upstreams, the next one is asked at once; a wait comes when all have failed as often. A host
+that fails again and again is left alone for a while; one that stays away is given up for the rest of the run.
 """
 
 import asyncio
 import email.utils
 import random
 import time
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+
+import httpx
 
 from mirrortui.errors import TransferError
 from mirrortui.naming import display
@@ -32,15 +39,28 @@ MAX_BACKOFF = 60.0
 MAX_RETRY_AFTER = 600.0
 BREAKER_FAILURES = 12
 BREAKER_SECONDS = 30.0
+MOST_BREAKS = 20
+"""A host that has opened the breaker so often in a row is not asked again in this run: ten minutes at least."""
+
+STALL_BYTES = 60 * 1024
+"""Progress worth the name."""
 
 
-def from_status(status: int, url: str, retry_after: str = "") -> TransferError:
-    """The error for an HTTP status other than 200 and 206."""
+class Busy(TransferError):
+    """The host asks for patience: for `wait` seconds, 0 where it does not say."""
+
+    def __init__(self, what: str, *, wait: float, where: str = "") -> None:
+        super().__init__(what, reason="busy", where=where)
+        self.wait = wait
+
+
+def from_status(status: int, url: str, pause: str = "") -> TransferError:
+    """The error for an HTTP status other than 200 and 206; `pause` is the Retry-After header."""
     where = display(url)
     if status in (404, 410):
         return TransferError(f"is listed but not there ({status})", reason="missing", where=where)
-    if status == 429 or (status == 503 and retry_after):
-        return TransferError(f"was answered {status}, too many requests", reason="busy", where=where)
+    if status == 429 or (status == 503 and pause):
+        return Busy(f"was answered {status}, too many requests", wait=retry_after(pause), where=where)
     if status in (408, 425) or status >= 500:
         return TransferError(f"was answered {status}", reason="server", where=where)
     return TransferError(f"was answered {status}", reason="refused", where=where)
@@ -64,19 +84,28 @@ def retry_after(value: str, now: float | None = None) -> float:
     return min(max(0.0, moment.timestamp() - (time.time() if now is None else now)), MAX_RETRY_AFTER)
 
 
+def host_of(url: str) -> str:
+    """The name under which a URL's host is known here: host and port, or “file”."""
+    return httpx.URL(url).netloc.decode("ascii", "replace") or "file"
+
+
 @dataclass(slots=True)
 class Host:
-    """One host's health, shared by all transfers from it."""
+    """One host's health, shared by all transfers from it. Times are the monotonic clock's."""
 
     blocked_until: float = 0.0
     failures: int = 0
+    busy: int = 0
+    breaks: int = 0
 
 
 @dataclass(slots=True)
 class Hosts:
-    """Circuit breaker and Retry-After, by host. Times are the monotonic clock's."""
+    """Circuit breaker and Retry-After, by host."""
 
     hosts: dict[str, Host] = field(default_factory=dict)
+    breaker_seconds: float = BREAKER_SECONDS
+    most_breaks: int = MOST_BREAKS
 
     def __getitem__(self, name: str) -> Host:
         return self.hosts.setdefault(name, Host())
@@ -84,6 +113,10 @@ class Hosts:
     def open(self, name: str) -> bool:
         """Whether the host may be asked now."""
         return self[name].blocked_until <= time.monotonic()
+
+    def gone(self, name: str) -> bool:
+        """Whether the host was asked so often in vain that it is given up."""
+        return self[name].breaks >= self.most_breaks
 
     async def wait(self, name: str) -> None:
         """Wait until the host may be asked."""
@@ -94,20 +127,60 @@ class Hosts:
 
     def good(self, name: str) -> None:
         """Note an answer that was what it should be."""
-        self[name].failures = 0
-
-    def bad(self, name: str, reason: str, wait: float) -> bool:
-        """Note a failure; returns True where that has just opened the breaker."""
         host = self[name]
-        now = time.monotonic()
-        if reason == "busy":
-            host.blocked_until = max(host.blocked_until, now + wait)
-            return False
-        if reason not in ("server", "network", "slow"):
-            return False
-        host.failures += 1
-        if host.failures < BREAKER_FAILURES:
-            return False
-        host.failures = 0
-        host.blocked_until = max(host.blocked_until, now + BREAKER_SECONDS)
-        return True
+        host.failures = host.busy = host.breaks = 0
+
+    def bad(self, name: str, error: TransferError) -> None:
+        """Note a failure: block the host for as long as it asks, or when it has failed too often in a row."""
+        host, now = self[name], time.monotonic()
+        if isinstance(error, Busy):
+            host.busy += 1
+            host.blocked_until = max(host.blocked_until, now + (error.wait or backoff(host.busy)))
+        elif error.reason in ("server", "network", "slow"):
+            host.failures += 1
+            if host.failures >= BREAKER_FAILURES:
+                host.failures, host.breaks = 0, host.breaks + 1
+                host.blocked_until = max(host.blocked_until, now + self.breaker_seconds)
+
+
+class Course:
+    """The way of one file through its upstreams: who is asked next, after how long, and when to give up.
+
+    `last` is the error that is told when nobody is left.
+    """
+
+    def __init__(self, urls: Iterable[str], retries: int, size: int) -> None:
+        self._urls = list(urls)
+        self._retries = retries
+        self._progress = min(STALL_BYTES, max(1, size // 20)) if size >= 0 else STALL_BYTES
+        self._tries: Counter[str] = Counter()
+        self._wrong: Counter[str] = Counter()
+        self.last = TransferError("has no upstream", reason="missing")
+
+    def next(self, hosts: Hosts) -> str | None:
+        """The upstream to ask: the first that may be asked now, else the first; None where all are given up."""
+        left = [url for url in self._urls if not hosts.gone(host_of(url))]
+        if self._urls and not left:
+            self.last = TransferError("was not asked for any more, as its host does not answer", reason="network")
+        self._urls = left
+        free = (url for url in self._urls if hosts.open(host_of(url)))
+        return next(free, self._urls[0] if self._urls else None)
+
+    def failed(self, url: str, error: TransferError, gained: int) -> float:
+        """Note how an attempt ended that brought `gained` bytes; returns the seconds to wait before the next."""
+        self.last = error
+        self._urls.remove(url)
+        if error.reason in FINAL:
+            return 0.0
+        if error.reason in FRESH:
+            self._wrong[url] += 1
+            if self._wrong[url] < 2:
+                self._urls.append(url)
+            return 0.0
+        # What brought bytes was no failure: a flaky line must not use up the retries. A byte at a time is none, though.
+        self._tries[url] = 1 if gained >= self._progress else self._tries[url] + 1
+        if self._tries[url] <= self._retries:
+            self._urls.append(url)
+        if error.reason == "busy" or any(self._tries[other] < self._tries[url] for other in self._urls):
+            return 0.0
+        return backoff(self._tries[url]) if self._urls else 0.0

@@ -26,7 +26,7 @@ from mirrortui.tui.rooms import Rooms
 from mirrortui.tui.screens import make_screen
 from mirrortui.tui.screens.base import RoomScreen
 from mirrortui.tui.screens.confirm import Confirm
-from mirrortui.tui.session import JournalClient
+from mirrortui.tui.session import JournalClient, at_work
 from mirrortui.tui.text import PrintableFilter, safe
 from mirrortui.tui.theme import PLAIN, THEME, defaults
 from mirrortui.tui.view import View
@@ -115,9 +115,7 @@ class MirrorApp(App[None]):
 
     def bell(self) -> None:
         """Keep an unforeseen error: the bell is the last public place that sees it."""
-        error = sys.exception()
-        if error is not None and self.failure is None:
-            self.failure = error
+        self.failure = self.failure or sys.exception()
         super().bell()
 
     def _told_to_end(self, code: int) -> None:
@@ -240,7 +238,8 @@ class MirrorApp(App[None]):
 
     async def action_leave(self) -> None:
         """Leave at once; asks only where a draft would be lost. The worker is never touched."""
-        if self._view.saved is not None and self._view.unsaved and isinstance(self.screen, RoomScreen):
+        worth = self._view.unsaved and (self._view.saved is not None or self._view.config.channels)
+        if worth and isinstance(self.screen, RoomScreen):
             words = ("The draft has changes that are not in mirror.toml.",)
             question = Confirm("Leave without saving?", words, yes="Leave", no="Stay")
             self.push_screen(question, lambda yes: self._leave() if yes else None)
@@ -267,7 +266,7 @@ def run(
 ) -> int:
     """Open the interface; returns the exit code. Without a file it opens on a fresh draft.
 
-    `screen` is setup, plan, sync or clients. Raises `ConfigError` for a mirror.toml that cannot be read.
+    `screen` is setup, plan, sync or clients; where nothing is asked for, a run at work is shown. Raises `ConfigError` for a mirror.toml that cannot be read.
     """
     refused = terminal.refusal(sys.stdin.isatty(), sys.stderr.isatty(), os.environ)
     if refused:
@@ -278,6 +277,7 @@ def run(
     rooms = LiveRooms()
     saved = rooms.load(config_path) if config_path is not None and config_path.is_file() else None
     config = saved or rooms.fresh()
+    screen = screen or ("sync" if at_work(rooms.journal, config.state) else "setup")
     plain = ascii or glyphs.ascii_only(getattr(sys.stderr, "encoding", "") or "", os.environ)
     app = MirrorApp(
         rooms,

@@ -16,6 +16,8 @@ from mirrortui.tui.draft import pairs, tick
 from mirrortui.tui.rooms import ClientPreview, ClientReceipt, Journal, Pair, Picture, Profile, Reading
 
 LOCKED = "system-locked"
+FRESH = 30.0
+"""Seconds for which what is on disk is taken as known; a sync may be filling it."""
 _SPEC_KEYS = ("include", "exclude", "always")
 
 
@@ -25,6 +27,7 @@ class LiveRooms:
     def __init__(self) -> None:
         self._survey: Any = None  # catalog and selection are imported by the first estimate, not before
         self._surveyed: tuple[Any, ...] = ()
+        self._survey_time = 0.0
         self._lock = threading.Lock()
 
     def clock(self) -> float:
@@ -88,16 +91,18 @@ class LiveRooms:
     # -------------------------------------------------------------------------------- sizes and the plan
 
     def picture(self, config: MirrorConfig, others: Sequence[Pair]) -> Picture:
-        """One survey serves all drafts until an index was read or the places change."""
+        """One survey serves all drafts of a while, until an index was read or the places change."""
         shown = config
         for channel, subdir in others:
             shown = tick(shown, channel, [subdir], on=True)
         key = (config.mirror.root, config.mirror.state, pairs(shown))
         with self._lock:
-            if self._survey is None or key != self._surveyed:
+            old = time.monotonic() - self._survey_time > FRESH
+            if self._survey is None or old or key != self._surveyed:
                 from mirrortui.mirror.survey import survey
 
                 self._survey, self._surveyed = survey(shown, pairs=list(pairs(shown))), key
+                self._survey_time = time.monotonic()
             estimate = self._survey.estimate(config)
             wide = self._survey.estimate(shown) if others else estimate
         wanted = set(others)

@@ -14,11 +14,11 @@ _ENDS = ("ready", "unchanged", "empty", "failed")
 
 
 class ReadingsChanged(Message):
-    """Some index is further along; `ready` where a new estimate is worth computing."""
+    """Some index is further along; `ready` where a new estimate is worth computing, `failed` what came to nothing."""
 
-    def __init__(self, *, ready: bool = False) -> None:
+    def __init__(self, *, ready: bool = False, failed: tuple[Reading, ...] = ()) -> None:
         super().__init__()
-        self.ready = ready
+        self.ready, self.failed = ready, failed
 
 
 class IndexReader:
@@ -52,7 +52,8 @@ class IndexReader:
             while self._queue and self._config is not None:
                 batch, self._queue = self._queue, []
                 await self._read(self._config, batch)
-                self._owner.post_message(ReadingsChanged(ready=True))
+                failed = tuple(r for p in batch if (r := self.readings[p]).phase == "failed")
+                self._owner.post_message(ReadingsChanged(ready=True, failed=failed))
         finally:
             self._running = False
 

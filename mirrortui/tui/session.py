@@ -1,7 +1,7 @@
 """The session's eyes: poll the journal, post one snapshot when something changed."""
 
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
 from textual.message import Message
@@ -13,6 +13,16 @@ from mirrortui.tui.text import problem
 
 QUIET = 15.0
 """Seconds without a sign of the worker after which the screen says so."""
+
+
+def at_work(open_journal: Callable[[Path], Journal], state: Path) -> bool:
+    """Whether a run is at work there right now."""
+    with suppress(MirrorError, OSError):
+        journal = open_journal(state)
+        with closing(journal):
+            snapshot = journal.poll()
+            return snapshot is not None and snapshot.active
+    return False
 
 
 class JournalClient:

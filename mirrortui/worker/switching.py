@@ -88,10 +88,7 @@ class Switching:
     def _welcome_back(self, pair: Pair, todo: Work) -> None:
         """A file that is wanted again is no longer on its way out."""
         item = todo[pair]
-        dropped = {fn for fn, entry in item.presence.entries.items() if entry.dropped is not None}
-        if dropped:
-            wanted = dropped.intersection(item.chosen.index.fns(item.chosen.mask))
-            self.inventory.mark_dropped(*pair, wanted, None)
+        self.inventory.mark_dropped(*pair, item.presence.returning(item.chosen.index, item.chosen.mask), None)
 
     def _switch(self, channel: Channel, todo: Work, verified: dict[Pair, Mask]) -> None:
         items = []

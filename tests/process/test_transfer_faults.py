@@ -2,7 +2,6 @@
 
 import asyncio
 import email.utils
-import hashlib
 import random
 import threading
 import time
@@ -352,38 +351,44 @@ def test_two_dead_upstreams_fail_in_reasonable_time(case: Case, second: Second) 
 # -------------------------------------------------------------------------------------- in this process
 
 
-def bring(case: Case, *urls: str, **options: float) -> Outcome:
-    """Fetch the odd file by an engine of its own, with timings that a test can wait for."""
-    folder = case.mirror.folder
-    job = Job(
+def job(case: Case, fn: str, *upstreams: FaultyUpstream) -> Job:
+    """One file of the channel, to be brought beside mirror.toml."""
+    record, folder = case.lab.records["linux-64"][fn], case.mirror.folder
+    return Job(
         "lab",
         "linux-64",
         0,
-        case.fn,
-        tuple(f"{url}{case.path}" for url in urls),
-        SIZE,
-        ("sha256", hashlib.sha256(case.lab.data(case.fn)).digest()),
-        folder / ".odd.part",
-        folder / case.fn,
+        fn,
+        tuple(f"{upstream.url}/lab/linux-64/{fn}" for upstream in upstreams),
+        record["size"],
+        ("sha256", bytes.fromhex(record["sha256"])),
+        folder / f".{fn}.part",
+        folder / fn,
     )
+
+
+def bring(
+    *jobs: Job, retries: int = 3, stall_seconds: float = 5.0, read_timeout: float = 5.0, breaker_seconds: float = 5.0
+) -> list[Outcome]:
+    """Fetch files by an engine of its own, with timings that a test can wait for."""
     outcomes: list[Outcome] = []
 
     async def work() -> None:
-        async with transport.open_client(connections=2, read_timeout=options.get("read_timeout", 5.0)) as client:
-            engine = Engine(client, connections=2, retries=1, limit=RateLimit())
-            engine.stall_seconds = options.get("stall_seconds", 5.0)
-            await engine.run([job], outcomes.append)
+        async with transport.open_client(connections=4, read_timeout=read_timeout) as client:
+            engine = Engine(client, connections=4, retries=retries, limit=RateLimit())
+            engine.stall_seconds = stall_seconds
+            engine.hosts.breaker_seconds, engine.hosts.most_breaks = breaker_seconds, 3
+            await engine.run(jobs, outcomes.append)
 
     asyncio.run(work())
-    (outcome,) = outcomes
-    return outcome
+    return outcomes
 
 
 def test_a_drip_is_given_up_and_what_it_brought_is_kept(case: Case) -> None:
     over = threading.Event()
     case.upstream.once(case.path, faults.cut(50_000), faults.drip(over), faults.drip(over))
     began = time.monotonic()
-    outcome = bring(case, case.upstream.url, stall_seconds=0.3)
+    (outcome,) = bring(job(case, case.fn, case.upstream), stall_seconds=0.3)
     over.set()
     assert outcome.status == "fetched"
     assert 0.5 < time.monotonic() - began < 10
@@ -392,18 +397,31 @@ def test_a_drip_is_given_up_and_what_it_brought_is_kept(case: Case) -> None:
     assert all(int(asked.fields["range"][6:-1]) >= 50_000 for asked in case.asked[1:])
 
 
-def test_an_upstream_that_falls_silent_is_given_up(case: Case, second: Second) -> None:
+def test_an_upstream_that_falls_silent_is_given_up_for_the_next(case: Case, second: Second) -> None:
     gate = threading.Event()
     case.upstream.always(case.path, faults.hold(50_000, gate))
-    outcome = bring(case, case.upstream.url, second.upstream.url, read_timeout=0.3)
+    (outcome,) = bring(job(case, case.fn, case.upstream, second.upstream), read_timeout=0.3)
     gate.set()
     assert outcome.status == "fetched"
     assert second.packages == [case.fn]
+    assert (case.sent, second.upstream.requests(case.fn)[0].sent) == (50_000, SIZE - 50_000)
 
 
 def test_a_drip_everywhere_is_told_as_slow(case: Case) -> None:
     over = threading.Event()
     case.upstream.always(case.path, faults.drip(over))
-    outcome = bring(case, case.upstream.url, stall_seconds=0.1)
+    (outcome,) = bring(job(case, case.fn, case.upstream), stall_seconds=0.1, retries=1)
     over.set()
     assert (outcome.status, outcome.reason) == ("failed", "slow")
+
+
+def test_a_host_that_stays_away_is_given_up_for_the_rest_of_the_run(case: Case) -> None:
+    for number in range(100):
+        case.lab.put(f"many{number}", size=100)
+    case.upstream.rule = lambda asked: faults.status(502)
+    jobs = [job(case, fn, case.upstream) for fn in case.lab.records["linux-64"]]
+    outcomes = bring(*jobs, retries=1, breaker_seconds=0.05)
+    assert {(outcome.status, outcome.reason) for outcome in outcomes} <= {("failed", "server"), ("failed", "network")}
+    assert len(outcomes) == 106
+    assert len(case.upstream.asked) < 50
+    assert "does not answer" in outcomes[-1].text

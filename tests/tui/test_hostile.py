@@ -131,6 +131,7 @@ async def test_plan_clients_toasts_and_dialogs() -> None:
             app.post_message(Said(words, "error"))
         await d.until(lambda: "[/bad]" in d.toasts())
         clean(d)
+        app.clear_notifications()
         await d.press("4")
         await d.until(lambda: app.current_mode == "clients")
         await d.press("d")

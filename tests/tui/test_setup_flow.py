@@ -182,7 +182,7 @@ async def test_a_name_of_ones_own_and_bad_names() -> None:
 async def test_indexes_that_are_missing_are_read_at_once() -> None:
     rooms = FakeRooms()
     rooms.unread = {("bioconda", "noarch"), ("bioconda", "linux-64")}
-    rooms.broken_reads = {("bioconda", "noarch"): "HTTP 503 [/bad]"}
+    rooms.broken_reads = {("bioconda", "noarch"): "https://host/x: HTTP 503 [/bad]"}
     rooms.hold_reads = asyncio.Event()
     app = make_app(rooms)
     async with running_app(app) as d:
@@ -191,6 +191,7 @@ async def test_indexes_that_are_missing_are_read_at_once() -> None:
         rooms.hold_reads.set()
         await d.sees("137,721")
         await d.sees("failed: HTTP 503 [/bad]")
+        await d.until(lambda: "bioconda/noarch: https://host/x: HTTP 503 [/bad]" in d.toasts())
         assert [entry for entry in rooms.done if entry[0] == "refresh"] == [
             ("refresh", (("bioconda", "noarch"), ("bioconda", "linux-64")))
         ]
@@ -217,6 +218,22 @@ async def test_leaving_with_a_draft_asks() -> None:
         await d.press("q")
         await d.until(lambda: isinstance(app.screen, Confirm))
         await d.press("y")
+        await d.until(lambda: not app.is_running)
+
+
+@driven
+async def test_leaving_a_first_draft_asks_once_it_is_worth_something() -> None:
+    app = make_app(FakeRooms(), fresh=True)
+    async with running_app(app) as d:
+        await d.press("n")
+        await d.until(lambda: isinstance(app.screen, AddChannel))
+        await d.press("enter")
+        await d.until(lambda: len(app.current().config.channels) == 1)
+        await d.press("q")
+        await d.until(lambda: isinstance(app.screen, Confirm))
+    app = make_app(FakeRooms(), fresh=True)
+    async with running_app(app) as d:
+        await d.press("q")
         await d.until(lambda: not app.is_running)
 
 

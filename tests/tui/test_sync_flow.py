@@ -230,8 +230,8 @@ async def test_a_command_nobody_hears_is_not_shown_as_asked() -> None:
         await d.sees("syncing")
         app.screen.action_pause()
         rooms.snapshot = ended("done")
-        await d.until(lambda: "no run is at work" in d.toasts() or "done" in d.text())
-        await d.until(lambda: "asked" not in d.text())
+        await d.sees("✓ done")
+        await d.until(lambda: "asked" not in facts(d.screen.query_one(RateLine)))
 
 
 @driven

@@ -79,8 +79,8 @@ def test_detaching_from_a_run_says_so_and_attaching_shows_it_again(tmp_path: Pat
                 terminal.keys("q")
                 assert terminal.wait() == 0
                 assert f"The sync goes on (run 1, process {os.getpid()})".encode() in terminal.raw
-        with Terminal(config, "sync") as terminal:
-            terminal.sees("In flight 8")
+        with Terminal(config, "") as terminal:
+            terminal.sees("In flight 8")  # a run at work is what one wants to see
             writer.set(state="paused")
             terminal.sees("p resumes")
     finally:

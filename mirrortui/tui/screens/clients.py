@@ -265,7 +265,7 @@ class ClientsScreen(RoomScreen):
         """Only what works now."""
         if action == "write":
             return self.preview is not None and self.preview.changed and not self.view.read_only
-        if action in ("copy", "diff"):
+        if action == "copy":
             return self.preview is not None
         if action == "undo":
             return self.receipt is not None and not self.view.read_only

@@ -47,6 +47,7 @@ class SetupScreen(RoomScreen):
         self._estimate: Estimate | None = None
         self._asked: MirrorConfig | None = None
         self._broken: dict[str, str] = {}
+        self._run_seen: tuple[object, ...] = ()
         self.errors: dict[str, str] = {}
 
     def body(self) -> ComposeResult:
@@ -63,9 +64,12 @@ class SetupScreen(RoomScreen):
         return [self.query_one(CheckTree), *self.query_one(RulesForm).boxes]
 
     def show_view(self, view: View) -> None:
-        """The draft may have changed; run states do not matter here."""
+        """The draft may have changed, or a run has ended and with it what is on disk."""
         self.query_one(RulesForm).show(view.config)
-        if view.config is not self._asked:
+        run = view.snapshot.run if view.snapshot is not None else None
+        seen = (run.id, view.active) if run is not None else ()
+        ended, self._run_seen = seen != self._run_seen and not view.active, seen
+        if view.config is not self._asked or (ended and self._estimate is not None):
             self._draw_tree()
             self._ask()
         self.refresh_bindings()
@@ -118,6 +122,9 @@ class SetupScreen(RoomScreen):
         self._draw_tree()
         if event.ready:
             self._ask()
+        for failed in event.failed[:1]:
+            more = f" (and {len(event.failed) - 1} more)" if len(event.failed) > 1 else ""
+            self.post_message(Said(f"{failed.channel}/{failed.subdir}: {failed.text}{more}", "warning"))
 
     # --------------------------------------------------------------------------------------------- edits
 

@@ -84,7 +84,7 @@ def _reading_words(reading: Reading | None) -> tuple[str, str] | None:
     if reading is None or reading.phase in ("ready", "unchanged"):
         return None
     if reading.phase == "failed":
-        return f"failed: {reading.text}", "bad"
+        return f"failed: {_reason(reading.text)}", "bad"
     if reading.phase == "empty":
         return "empty upstream", "dim"
     if reading.phase == "queued":
@@ -92,6 +92,12 @@ def _reading_words(reading: Reading | None) -> tuple[str, str] | None:
     if reading.phase == "decode":
         return f"reading{DOTS} {fmt.count(reading.records)} records", "accent"
     return f"reading{DOTS} {fmt.size(reading.bytes_done)}", "accent"
+
+
+def _reason(text: str) -> str:
+    """The words without the URL in front, for which a row has no room."""
+    where, colon, what = text.partition(": ")
+    return what if colon and "://" in where else text
 
 
 class CheckTree(LineTable):

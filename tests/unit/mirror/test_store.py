@@ -17,7 +17,7 @@ def test_no_name_leads_out_of_the_root(tmp_path: Path, name: str) -> None:
     for call in (
         lambda: store.folder(name, "linux-64"),
         lambda: store.prepare(name, "linux-64"),
-        lambda: store.scan(name, "linux-64"),
+        lambda: store.names(name, "linux-64"),
         lambda: store.parts(name, "linux-64"),
         lambda: store.remove(name, "linux-64", ["a-1-0.conda"]),
     ):
@@ -93,9 +93,9 @@ def test_the_scan_sees_package_files_and_nothing_else(tree: Tree) -> None:
     (folder / "link-1-0.conda").symlink_to(folder / "a-1-0.conda")
     os.mkfifo(folder / "pipe-1-0.conda")
     assert tree.store.names("c", "linux-64") == {"a-1-0.conda", "b-1-0.tar.bz2"}
-    assert tree.store.scan("c", "osx-64") == {}
+    assert tree.store.names("c", "osx-64") == set()
     (tree.root / "file").write_text("")
-    assert tree.store.scan("file", "linux-64") == {}
+    assert tree.store.names("file", "linux-64") == set()
 
 
 def test_parts_are_only_what_this_program_writes(tree: Tree) -> None:
