@@ -330,7 +330,7 @@ def _check_channel(channel: Channel, key: str) -> None:
         if naming.channel(channel.name) != channel.name:
             raise ConfigError(f"{key}.name: write {naming.channel(channel.name)}")
         for url in channel.upstreams:
-            naming.upstream_url(url)
+            naming.upstream_template(url)
         for name in channel.subdirs:
             naming.subdir(name)
     except NameRefused as error:

@@ -41,6 +41,7 @@ _SUBDIR = re.compile(r"[a-z0-9]+-[a-z0-9]+|noarch")
 _COMPONENT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+-]{0,127}")
 _FILE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+!~-]*\.(?:conda|tar\.bz2)")
 _TOKEN = re.compile(r"/t/[^/\s?#]+")
+_VARIABLE = re.compile(r"\$\{[A-Za-z_][A-Za-z0-9_]*\}")
 _USERINFO = re.compile(r"(?<=//)[^/\s]+@")  # up to the last @ before the path: a password may hold one
 _RESERVED = frozenset({"snapshots", "shards", "static"})
 
@@ -108,6 +109,12 @@ def file_name(text: str) -> str:
 def is_file_name(text: str) -> bool:
     """Tell whether `file_name` would accept the text."""
     return len(text) <= MAX_FILE and _FILE.fullmatch(text) is not None
+
+
+def upstream_template(text: str) -> str:
+    """Return an upstream's URL in which `${NAME}` may stand for a secret of the environment. Raises `NameRefused`."""
+    upstream_url(_VARIABLE.sub("variable", text))
+    return text
 
 
 def upstream_url(text: str) -> str:

@@ -77,6 +77,7 @@ def write_source(place: Path, source: Source) -> None:
         try:
             with os.fdopen(handle, "wb") as stream:
                 stream.write(msgspec.json.encode(source))
+                os.fchmod(handle, 0o644)  # holds no secret; every account that looks at the mirror reads it
                 stream.flush()
                 os.fsync(stream.fileno())
             Path(temporary).replace(place / "source.json")
@@ -96,6 +97,7 @@ def staging(place: Path) -> Iterator[Path]:
     try:
         place.mkdir(parents=True, exist_ok=True)
         fresh = Path(tempfile.mkdtemp(prefix=f"{int(time.time())}-", dir=place))
+        fresh.chmod(0o755)  # other accounts watch the same mirror
     except OSError as error:
         raise StateError(
             f"cannot be written: {error.strerror}", where=str(place), hint="Check owner and mode of the state folder"

@@ -70,7 +70,7 @@ async def _from(
     for name, encoding in (("repodata.json.zst", "zst"), ("repodata.json", "json")):
         url = naming.join_url(base, name)
         headers = {}
-        if known is not None and known.url == url and known.status == "ok":
+        if known is not None and known.url == naming.mask(url) and known.status == "ok":
             headers = {"If-None-Match": known.etag} if known.etag else {}
             headers |= {"If-Modified-Since": known.modified} if known.modified else {}
         async with get(client, url, headers) as response:
@@ -86,7 +86,7 @@ async def _from(
                     hint="Try again later; if it stays, check the upstream's URL",
                 )
             return await _receive(response, url, encoding, fresh / "body.json.zst", tick)
-    return Source(url=base, status="missing", checked=time.time())
+    return Source(url=naming.mask(base), status="missing", checked=time.time())
 
 
 async def _receive(
@@ -127,7 +127,7 @@ async def _receive(
         _check_first(head, encoding, url)
     headers = response.headers
     return Source(
-        url=url,
+        url=naming.mask(url),
         status="ok",
         etag=headers.get("etag", "")[:256],
         modified=headers.get("last-modified", "")[:64],

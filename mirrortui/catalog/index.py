@@ -239,6 +239,14 @@ class SubdirIndex:
             return "md5", self.md5[row].tobytes()
         return None
 
+    def hashes(self, row: int) -> tuple[str, str]:
+        """The sha256 and md5 of a row in hex, "" for one that its record does not say."""
+        flags = int(self.flags[row])
+        return (
+            self.sha256[row].tobytes().hex() if flags & decode.HAS_SHA256 else "",
+            self.md5[row].tobytes().hex() if flags & decode.HAS_MD5 else "",
+        )
+
     @cached_property
     def usable(self) -> Mask:
         """Rows that count: not overwritten by a later entry of the same file name."""

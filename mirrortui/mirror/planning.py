@@ -120,9 +120,11 @@ def plan(
 
 def _break(item: Broken) -> str:
     need = "1 package needs" if item.packages == 1 else f"{item.packages} packages need"
+    value = f'["{item.mend}"]' if item.mend_rule == "always" else f'"{item.mend}"'
+    mend = f"; {item.mend_rule} = {value} would keep it" if item.mend else ""
     return (
         f"{item.channel}/{item.subdir}: {need} {display(item.spec)} (for example {item.example}), "
-        f'{WORDS[item.reason]}; always = ["{item.mend}"] would keep it'
+        f"{WORDS[item.reason]}{mend}"
     )
 
 

@@ -14,14 +14,17 @@ from mirrortui.catalog.depends import depends
 from mirrortui.catalog.index import Catalog, Ints, SubdirIndex
 from mirrortui.channels import known
 from mirrortui.config import Channel, MirrorConfig
+from mirrortui.config import Selection as Rules
 from mirrortui.errors import ConfigError, MirrorError
 from mirrortui.selection import matchspec
 from mirrortui.selection.matchspec import Spec
+from mirrortui.selection.newest import newest_rows
 from mirrortui.selection.reasons import Broken, Reason
 from mirrortui.selection.rows import match
 from mirrortui.selection.select import Reasons, Selection, SubdirSelection
 
 Pair = tuple[str, str]
+Providers = list[tuple[Pair, Ints]]
 
 PROMOTED = (Reason.NOT_INCLUDED,)
 LAST_RESORT = (Reason.OLDER_VERSION, Reason.OLDER_BUILD)
@@ -52,108 +55,152 @@ def bases(config: MirrorConfig, channel: Channel) -> list[str]:
 def close(
     catalog: Catalog, config: MirrorConfig, selection: Selection, cancelled: Callable[[], bool] = lambda: False
 ) -> tuple[Selection, tuple[Broken, ...]]:
-    """Return the closed selection and what is broken in it. Raises `Cancelled` soon after `cancelled()` turns true."""
+    """Return the closed selection and what is broken in it. Raises `Cancelled` soon after `cancelled()` turns true.
+
+    The same catalog and rules give the same answer in any process: nothing depends on the order of a set.
+    """
     reasons = {pair: np.array(item.reasons) for pair, item in selection.subdirs.items()}
-    broken: list[Broken] = []
+    worlds = []
     for channel in config.channels:
         if not config.rules(channel).with_dependencies:
             continue
         for target in [s for s in channel.subdirs if s != "noarch"] or ["noarch"]:
-            pairs = [(name, subdir) for name in bases(config, channel) for subdir in dict.fromkeys((target, "noarch"))]
-            world = _World(catalog, [pair for pair in pairs if pair in reasons], reasons, cancelled)
-            count = config.rules(channel).newest_versions
-            broken += world.close((channel.name, target), count)
-    unique = {(b.channel, b.spec): b for b in broken}
+            names = bases(config, channel)
+            pairs = [(name, subdir) for name in names for subdir in dict.fromkeys((target, "noarch"))]
+            limits = {name: config.rules(config.channel(name)) for name in names}
+            known_pairs = [pair for pair in pairs if pair in reasons]
+            worlds.append(_World(catalog, (channel.name, target), known_pairs, limits, reasons, cancelled))
+    # A noarch or base record that one platform brings in has to be closed on the others, too.
+    while any(world.close() for world in worlds):
+        pass
+    worst: dict[tuple[str, str, str], Broken] = {}
+    for item in (item for world in worlds for item in world.broken()):
+        key = (item.channel, item.subdir, item.spec)
+        if key not in worst or worst[key].packages < item.packages:
+            worst[key] = item
     done = {pair: SubdirSelection(item.index, reasons[pair]) for pair, item in selection.subdirs.items()}
-    return Selection(done), tuple(sorted(unique.values(), key=lambda b: (-b.packages, b.spec)))
+    order = sorted(worst.values(), key=lambda b: (-b.packages, b.spec, b.channel, b.subdir))
+    return Selection(done), tuple(order)
 
 
 class _World:
-    """All records that an environment on one platform can draw from."""
+    """All records that an environment on one platform can draw from; `target` is whose records are closed in it."""
 
     def __init__(
-        self, catalog: Catalog, pairs: Iterable[Pair], reasons: dict[Pair, Reasons], cancelled: Callable[[], bool]
+        self,
+        catalog: Catalog,
+        target: Pair,
+        pairs: Iterable[Pair],
+        limits: dict[str, Rules],
+        reasons: dict[Pair, Reasons],
+        cancelled: Callable[[], bool],
     ) -> None:
+        self.target = target
         self.indexes = {pair: catalog.indexes[pair] for pair in pairs}
-        self.reasons, self.cancelled = reasons, cancelled
-        self.unmet: dict[str, Reason] = {}
+        self.limits, self.reasons, self.cancelled = limits, reasons, cancelled
+        self.looked_at = {pair: np.zeros(index.rows, bool) for pair, index in self.indexes.items()}
+        self.seen: set[str] = set()
+        self.unmet: dict[str, tuple[Pair, Reason]] = {}
 
-    def close(self, target: Pair, count: int) -> list[Broken]:
-        """Bring in what the kept records of the target's channel need, level by level."""
-        own = target[0]
-        frontier = {
-            pair: np.flatnonzero((self.reasons[pair] < Reason.REPLACED) & (self.reasons[pair] != Reason.PINNED))
-            for pair in self.indexes
-            if pair[0] == own
-        }
-        seen: set[str] = set()
+    def close(self) -> bool:
+        """Bring in what the kept records need, level by level; tells whether there was anything new to look at."""
+        frontier = {pair: rows for pair in self.indexes if pair[0] == self.target[0] and len(rows := self._new(pair))}
+        anything = bool(frontier)
         while frontier:
             texts: set[str] = set()
             for pair, rows in frontier.items():
+                self.looked_at[pair][rows] = True
                 links = depends(self.indexes[pair])
                 texts.update(links.specs[n] for n in links.distinct(rows).tolist())
-            found: dict[Pair, list[Ints]] = {}
-            for number, text in enumerate(texts - seen):
-                if number % 256 == 0 and self.cancelled():
-                    raise Cancelled("cancelled")
-                for pair, rows in self._meet(text, count):
-                    found.setdefault(pair, []).append(rows)
-            seen |= texts
+            found = self._level(sorted(texts - self.seen))
+            self.seen |= texts
             frontier = {pair: np.unique(np.concatenate(parts)) for pair, parts in found.items()}
-        return self._broken(target)
+        return anything
 
-    def _meet(self, text: str, count: int) -> list[tuple[Pair, Ints]]:
-        """Bring in the providers of one dependency; returns the rows that are new."""
-        spec = parsed(text)
-        if spec is None:
-            return []
-        providers = [(pair, rows) for pair, index in self.indexes.items() if len(rows := provide(spec, index))]
-        kept = any((self.reasons[pair][rows] < Reason.REPLACED).any() for pair, rows in providers)
-        new = self._promote(providers, PROMOTED, count)
-        if not kept and not new:
-            new = self._promote(providers, LAST_RESORT, max(count, 1))
-        if providers and not kept and not new:
-            why = Counter(int(r) for pair, rows in providers for r in self.reasons[pair][rows])
-            self.unmet[text] = Reason(why.most_common(1)[0][0])
-        return new
+    def _new(self, pair: Pair) -> Ints:
+        """Kept rows whose dependencies were not looked at here; what a lock file pins comes with its own."""
+        reasons = self.reasons[pair]
+        return np.flatnonzero((reasons < Reason.REPLACED) & (reasons != Reason.PINNED) & ~self.looked_at[pair])
+
+    def _level(self, texts: list[str]) -> dict[Pair, list[Ints]]:
+        """Bring in the providers of some dependencies, older ones only when all others are in; returns the new rows."""
+        found: dict[Pair, list[Ints]] = {}
+        waiting: list[tuple[str, Providers]] = []
+        for number, text in enumerate(texts):
+            if number % 256 == 0 and self.cancelled():
+                raise Cancelled("cancelled")
+            spec = parsed(text)
+            if spec is None:
+                continue
+            providers = [(pair, rows) for pair, index in self.indexes.items() if len(rows := provide(spec, index))]
+            self._promote(providers, PROMOTED, 0, found)
+            if providers and not self._kept(providers):
+                waiting.append((text, providers))
+        for text, providers in waiting:
+            if self._kept(providers):
+                continue
+            self._promote(providers, LAST_RESORT, 1, found)
+            if not self._kept(providers):
+                self.unmet[text] = self._fault(providers)
+        return found
+
+    def _kept(self, providers: Providers) -> bool:
+        return any(bool((self.reasons[pair][rows] < Reason.REPLACED).any()) for pair, rows in providers)
 
     def _promote(
-        self, providers: list[tuple[Pair, Ints]], which: tuple[Reason, ...], count: int
-    ) -> list[tuple[Pair, Ints]]:
-        new = []
+        self, providers: Providers, which: tuple[Reason, ...], least: int, found: dict[Pair, list[Ints]]
+    ) -> None:
         for pair, rows in providers:
             chosen = rows[np.isin(self.reasons[pair][rows], which)]
-            if count and len(chosen):
-                chosen = _newest(self.indexes[pair], chosen, count)
+            rules = self.limits[pair[0]]
             if len(chosen):
+                versions = max(rules.newest_versions, least)
+                chosen = newest_rows(self.indexes[pair], chosen, versions, rules.newest_builds, rules.python)
                 self.reasons[pair][chosen] = Reason.DEPENDENCY
-                new.append((pair, chosen))
-        return new
+                found.setdefault(pair, []).append(chosen)
 
-    def _broken(self, target: Pair) -> list[Broken]:
+    def _fault(self, providers: Providers) -> tuple[Pair, Reason]:
+        """The rule that threw most providers out, and where; a second format of a build is no provider of its own."""
+        why = Counter((pair, int(r)) for pair, rows in providers for r in self.reasons[pair][rows])
+        own = Counter({key: count for key, count in why.items() if key[1] not in (Reason.REPLACED, Reason.FORMAT)})
+        pair, reason = (own or why).most_common(1)[0][0]
+        return pair, Reason(reason)
+
+    def broken(self) -> list[Broken]:
+        """What no kept record satisfies, for each channel that has kept records that need it."""
+        needing: dict[tuple[str, str], set[str]] = {}
+        for pair, index in self.indexes.items():
+            links = depends(index)
+            asked = np.zeros(len(links.specs), bool)
+            asked[[place for text in self.unmet if (place := links.places.get(text)) is not None]] = True
+            hits = np.flatnonzero(asked[links.numbers])
+            hits = hits[self.looked_at[pair][links.row_of[hits]]]
+            found = np.unique(np.stack((links.numbers[hits], index.name[links.row_of[hits]])), axis=1)
+            for number, name in found.T.tolist():
+                needing.setdefault((links.specs[number], pair[0]), set()).add(index.names[name])
         out = []
-        for text, reason in self.unmet.items():
-            names: set[str] = set()
-            for pair, index in self.indexes.items():
-                links = depends(index)
-                place = links.places.get(text)
-                if place is None or pair[0] != target[0]:
-                    continue
-                rows = links.row_of[np.flatnonzero(links.numbers == place)]
-                kept = rows[self.reasons[pair][rows] < Reason.REPLACED]
-                names.update(index.names[n] for n in np.unique(index.name[kept]).tolist())
-            if names:
-                name = matchspec.parse(text).exact_name or text.split(" ")[0]
-                out.append(Broken(*target, text, name, reason, len(names), min(names), name))
+        for (text, channel), names in needing.items():
+            pair, reason = self.unmet[text]
+            name = matchspec.parse(text).exact_name or text.split(" ")[0]
+            rule, mend = _mend(name, reason, self.limits[pair[0]].formats)
+            out.append(Broken(channel, self.target[1], text, name, reason, len(names), min(names), mend, rule))
         return out
+
+
+def _mend(name: str, reason: Reason, formats: str) -> tuple[str, str]:
+    """The rule and its value that would bring a provider back; empty where no rule can."""
+    if reason == Reason.FORMAT:
+        return "formats", "prefer-conda" if formats == "conda" else "all"
+    return ("", "") if reason == Reason.REPLACED else ("always", name)
 
 
 def parsed(text: str) -> Spec | None:
     """A dependency as a MatchSpec; None for a virtual package (the machine's own), or a text that is none.
 
-    What cannot be read is not ours to judge: a client that cannot read it cannot use the record anyway.
+    What cannot be read is not ours to judge: a client that cannot read it cannot use the record anyway. A regular
+    expression from outside is not run: it may take longer than any mirror lives.
     """
-    if text.startswith("__"):
+    if text.lstrip().startswith("__") or "^" in text:
         return None
     try:
         return matchspec.parse(text)
@@ -174,14 +221,3 @@ def provide(spec: Spec, index: SubdirIndex) -> Ints:
     if spec.build is not None and len(rows):
         rows = rows[np.array(spec.build.ok_each(index.builds(rows)), bool)]
     return rows
-
-
-def _newest(index: SubdirIndex, rows: Ints, count: int) -> Ints:
-    """The rows on the newest `count` versions, for each set of Python dependencies."""
-    ranks, python = index.version_ranks[index.version[rows]], index.python[rows]
-    keep = np.zeros(len(rows), bool)
-    for tag in np.unique(python).tolist():
-        mine = python == tag
-        floor = np.unique(ranks[mine])[-count:][0]
-        keep |= mine & (ranks >= floor)
-    return rows[keep]

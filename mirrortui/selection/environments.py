@@ -1,7 +1,7 @@
 """Seeds from files that people have: environment.yml, explicit lists, conda-lock and pixi.lock.
 
-A file that asks (environment.yml, `conda list --export`) gives MatchSpecs, which are closed over dependencies.
-A file that names exact builds by URL gives those very files.
+A file that asks (environment.yml) gives MatchSpecs, which are closed over dependencies. A file that names exact
+builds, by URL or as `name=version=build` throughout (`conda list --export`), gives those very builds.
 """
 
 import re
@@ -18,7 +18,7 @@ from mirrortui.selection import matchspec
 
 MAX_BYTES = 64 << 20
 
-_EXPORT = re.compile(r"([A-Za-z0-9_.-]+)=([^=\s]+)=([^=\s]+)")
+_EXPORT = re.compile(r"([A-Za-z0-9_.-]+)==?([^=\s,|<>~*]+)=([^=\s*^]+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,19 +35,18 @@ class LockedFile:
         """Whether the URL is one of a channel's, on whatever host."""
         return self.channel == channel or self.channel.endswith(f"/{channel}")
 
-    def agrees(self, digest: tuple[str, bytes] | None) -> bool:
-        """Whether a record's hash is the lock's, as far as both have one of the same kind."""
-        if digest is None:
-            return True
-        said = self.sha256 if digest[0] == "sha256" else self.md5
-        return not said or said.lower() == digest[1].hex()
+    def agrees(self, sha256: str, md5: str) -> bool:
+        """Whether a record's hashes (hex, or "") are the lock's, as far as both have one of the same kind."""
+        pairs = ((self.sha256, sha256), (self.md5, md5))
+        return all(not said or not has or said.lower() == has for said, has in pairs)
 
 
 @dataclass(frozen=True, slots=True)
 class Seeds:
-    """What environment files ask for."""
+    """What environment files ask for: `specs` with their dependencies, `builds` (MatchSpecs too) and `files` alone."""
 
     specs: tuple[str, ...] = ()
+    builds: tuple[str, ...] = ()
     files: tuple[LockedFile, ...] = ()
 
 
@@ -56,6 +55,7 @@ def seeds(paths: tuple[str, ...]) -> Seeds:
     found = [_read(path, *_stamp(path)) for path in paths]
     return Seeds(
         tuple(dict.fromkeys(spec for seed in found for spec in seed.specs)),
+        tuple(dict.fromkeys(spec for seed in found for spec in seed.builds)),
         tuple(dict.fromkeys(file for seed in found for file in seed.files)),
     )
 
@@ -78,7 +78,7 @@ def _read(path: str, _mtime: int, size: int) -> Seeds:
     if size > MAX_BYTES:
         raise ConfigError("environment file is larger than 64 MB", where=where)
     try:
-        text = Path(path).read_text(encoding="utf-8")
+        text = Path(path).read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"environment file cannot be read: {error}", where=where) from error
     try:
@@ -88,19 +88,11 @@ def _read(path: str, _mtime: int, size: int) -> Seeds:
 
 
 def _parse(path: str, text: str) -> Seeds:
-    if path.endswith((".yml", ".yaml", ".lock")):
-        return _yaml(text)
     lines = [line.strip() for line in text.splitlines()]
     lines = [line for line in lines if line and not line.startswith("#")]
-    if "@EXPLICIT" in lines:
+    if "@EXPLICIT" in lines:  # whatever the file is called: conda-lock renders conda-linux-64.lock
         return Seeds(files=tuple(_locked(line) for line in lines if line != "@EXPLICIT"))
-    specs = []
-    for line in lines:
-        export = _EXPORT.fullmatch(line)
-        spec = f"{export[1]}=={export[2]}={export[3]}" if export else line
-        matchspec.parse(spec)
-        specs.append(spec)
-    return Seeds(specs=tuple(specs))
+    return _yaml(text) if path.endswith((".yml", ".yaml", ".lock")) else _asked(lines)
 
 
 def _yaml(text: str) -> Seeds:
@@ -125,13 +117,20 @@ def _yaml(text: str) -> Seeds:
 
 
 def _asked(dependencies: list[Any]) -> Seeds:
-    """environment.yml: texts are MatchSpecs; tables (`pip:`) are other installers' business."""
-    specs = []
-    for item in dependencies:
-        if isinstance(item, str):
-            matchspec.parse(item)
-            specs.append(item)
-    return Seeds(specs=tuple(specs))
+    """MatchSpecs; tables (`pip:`) are other installers' business.
+
+    Where every one of them names its exact build, as `conda list --export` and `conda env export` write them, the
+    list is complete: those builds are wanted and no others.
+    """
+    specs, builds = [], []
+    for text in dependencies:
+        if isinstance(text, str):
+            matchspec.parse(text)
+            specs.append(text)
+            channel, _, plain = text.rpartition("::")
+            if exact := _EXPORT.fullmatch(plain.strip()):
+                builds.append(f"{channel}{'::' if channel else ''}{exact[1]}=={exact[2]}={exact[3]}")
+    return Seeds(builds=tuple(builds)) if len(builds) == len(specs) else Seeds(specs=tuple(specs))
 
 
 def _from_lock(packages: list[Any]) -> Iterator[LockedFile]:
@@ -152,7 +151,7 @@ def _from_lock(packages: list[Any]) -> Iterator[LockedFile]:
 def _locked(url: str, sha256: str = "", md5: str = "") -> LockedFile:
     """Take a package URL apart; the part behind `#` is its md5, or `sha256:` and its sha256."""
     plain, _, digest = url.partition("#")
-    if digest.startswith("sha256:"):
+    if digest.startswith("sha256:") or len(digest) == 64:
         sha256 = digest.removeprefix("sha256:")
     elif digest:
         md5 = digest

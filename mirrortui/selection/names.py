@@ -1,7 +1,10 @@
 """Closure by names alone: a quick upper bound for a figure that changes while somebody types."""
 
+import tempfile
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -35,17 +38,30 @@ def _open(index: SubdirIndex) -> NameGraph:
     targets = list(names)
     if not len(links.numbers):
         return NameGraph(np.zeros(len(index.names) + 1, np.int32), np.zeros(0, np.int32), targets)
-    file = index.folder / "name_graph.col" if index.folder else None
-    if file is not None and file.exists():
-        pairs = np.fromfile(file, "<i8")
-    else:
+    assert index.folder is not None
+    file = index.folder / "name_graph.col"
+    pairs = _read(file)
+    if pairs is None:
         pairs = _pairs(index, links.row_of, target_of[links.numbers], len(targets))
-        if file is not None:
-            partial = file.with_suffix(".new")
-            pairs.tofile(partial)
-            partial.replace(file)
+        _keep(file, pairs)
     begins = np.searchsorted(pairs, np.arange(len(index.names) + 1, dtype=np.int64) * len(targets))
     return NameGraph(begins.astype(np.int32), (pairs % max(len(targets), 1)).astype(np.int32), targets)
+
+
+def _read(file: Path) -> Ints | None:
+    """The pairs of an earlier time; None where there are none, or fewer than their first number says (full disk)."""
+    try:
+        pairs = np.fromfile(file, "<i8")
+    except OSError:
+        return None
+    return pairs[1:] if len(pairs) and pairs[0] == len(pairs) - 1 else None
+
+
+def _keep(file: Path, pairs: Ints) -> None:
+    """Save the pairs for the next time, unless the state is another account's or its disk is full."""
+    with suppress(OSError), tempfile.TemporaryDirectory(dir=file.parent, prefix=".graph.") as folder:
+        np.concatenate(([len(pairs)], pairs)).astype("<i8").tofile(fresh := Path(folder) / file.name)
+        fresh.replace(file)
 
 
 def _pairs(index: SubdirIndex, rows: Ints, targets: Ints, width: int) -> Ints:

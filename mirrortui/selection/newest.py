@@ -6,6 +6,7 @@ otherwise a new release that dropped an old Python would take that Python's last
 """
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -46,6 +47,42 @@ def _newest(index: SubdirIndex, mask: Mask, count: int, minors: tuple[str, ...],
     return out
 
 
+def newest_rows(index: SubdirIndex, rows: Ints, versions: int, builds: int, minors: tuple[str, ...]) -> Ints:
+    """Of a few rows, those that both functions above would leave (0: all); for the providers of one dependency."""
+    if versions and len(rows):
+        rows = _few(index, rows, versions, minors, (index.name,), index.version_ranks[index.version[rows]])
+    if builds and len(rows):
+        group = (index.name, index.version, variants(index))
+        rows = _few(index, rows, builds, minors, group, index.build_number[rows])
+    return rows
+
+
+def _few(
+    index: SubdirIndex, rows: Ints, count: int, minors: tuple[str, ...], group: tuple[Ints, ...], level: Ints
+) -> Ints:
+    columns = [column[rows] for column in group]
+    order = np.lexsort((-level, *columns))
+    groups = np.cumsum(_changes(columns, order), dtype=np.int32)
+    python, keep = tags(index)[0][rows[order]], np.zeros(len(rows), bool)
+    tables = index.remember(("pythons", minors), lambda: _python_tables(index, minors))
+    if (python == python[0]).all():
+        tables = [np.ones(len(tables[0]), bool)]  # then all tables say the same
+    for table in tables:
+        places = np.flatnonzero(table[python])
+        if len(places):
+            keep[order[places[_first(groups[places], level[order[places]], count)]]] = True
+    return rows[keep]
+
+
+def _changes(columns: Iterable[Ints], order: Ints) -> Mask:
+    """Along an order: whether any column differs from the place before."""
+    out = np.zeros(len(order), bool)
+    for column in columns:
+        values = column[order]
+        out[1:] |= values[1:] != values[:-1]
+    return out
+
+
 def _first(groups: Ints, levels: Ints, count: int) -> Mask:
     """Of rows in order, those on the first `count` distinct levels of their group."""
     new_group = np.empty(len(groups), bool)
@@ -62,16 +99,9 @@ def _first(groups: Ints, levels: Ints, count: int) -> Mask:
 
 def _sorted(index: SubdirIndex, order: Ints, group: tuple[Ints, ...], level: Ints) -> _Sorted:
     """Number groups and levels along an order."""
-    new_group = np.zeros(len(order), bool)
-    for column in group:
-        values = column[order]
-        new_group[1:] |= values[1:] != values[:-1]
-    values = level[order]
-    new_level = new_group.copy()
-    new_level[1:] |= values[1:] != values[:-1]
-    return _Sorted(
-        order, np.cumsum(new_group, dtype=np.int32), np.cumsum(new_level, dtype=np.int32), tags(index)[0][order]
-    )
+    groups = np.cumsum(_changes(group, order), dtype=np.int32)
+    levels = np.cumsum(_changes((*group, level), order), dtype=np.int32)
+    return _Sorted(order, groups, levels, tags(index)[0][order])
 
 
 def _by_version(index: SubdirIndex) -> _Sorted:

@@ -59,7 +59,7 @@ class Broken:
     """A dependency that no kept record satisfies, though the upstream has some that would.
 
     `reason` is the rule that threw most of its providers out; `packages` the number of names that need it,
-    `example` one of them; `mend` the value for `always` that would bring it back.
+    `example` one of them; `mend` the value for the rule `mend_rule` that would bring it back (both empty where none can).
     """
 
     channel: str
@@ -70,3 +70,4 @@ class Broken:
     packages: int
     example: str
     mend: str
+    mend_rule: str = "always"

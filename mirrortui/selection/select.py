@@ -131,11 +131,16 @@ class _Rules:
             self._drop(Reason.UNKNOWN_LICENSE, unknown[self.index.license])
 
     def _always(self) -> None:
-        beaten = (self.out >= Reason.NOT_INCLUDED) | (self.out == Reason.WANTED)
         for text in self.rules.always:
-            self.out[beaten & rows(text, self.index)] = Reason.ALWAYS
+            self.out[self._not_a_second() & rows(text, self.index)] = Reason.ALWAYS
+
+    def _not_a_second(self) -> Mask:
+        """Rows that are neither a second format of a build nor replaced."""
+        return (self.out != Reason.REPLACED) & (self.out != Reason.FORMAT)
 
     def _pin(self) -> None:
+        for text in self.seeds.builds:
+            self.out[self._not_a_second() & rows(text, self.index)] = Reason.PINNED
         wanted = {
             file.fn: file
             for file in self.seeds.files
@@ -143,7 +148,7 @@ class _Rules:
         }
         for fn, file in wanted.items():
             row = self.index.row(fn)
-            if row is not None and file.agrees(self.index.digest(row)):
+            if row is not None and file.agrees(*self.index.hashes(row)):
                 self.out[row] = Reason.PINNED
 
     def _python(self) -> None:

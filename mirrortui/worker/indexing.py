@@ -10,8 +10,8 @@ from dataclasses import asdict
 import httpx
 import msgspec
 
+from mirrortui import channels, naming
 from mirrortui import config as settings
-from mirrortui import naming
 from mirrortui.catalog import cache
 from mirrortui.catalog.fetch import Progress, refresh
 from mirrortui.catalog.http import get
@@ -56,7 +56,7 @@ async def refresh_all(
                 report(Progress(channel.name, subdir, "unchanged"))
                 return
             try:
-                await refresh(client, config.state, channel.name, channel.upstreams, subdir, report, decoding)
+                await refresh(client, config.state, channel.name, channels.upstreams(channel), subdir, report, decoding)
             except MirrorError as error:
                 problems[channel.name, subdir] = str(error)
                 report(Progress(channel.name, subdir, "failed", text=str(error)))
@@ -96,7 +96,7 @@ async def _note_absent(
 
 async def _exists(client: httpx.AsyncClient, channel: Channel, subdir: str) -> bool:
     """Whether any upstream answers for a subdir; `.zst` is asked first, as most have it."""
-    for upstream in channel.upstreams:
+    for upstream in channels.upstreams(channel):
         for name in ("repodata.json.zst", "repodata.json"):
             try:
                 async with get(client, naming.join_url(upstream, subdir, name), method="HEAD") as response:

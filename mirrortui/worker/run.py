@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Iterable, Iterator
 import msgspec
 import numpy as np
 
-from mirrortui import naming, quantities
+from mirrortui import channels, naming, quantities
 from mirrortui.catalog.fetch import Progress as IndexProgress
 from mirrortui.catalog.index import Catalog
 from mirrortui.config import MirrorConfig
@@ -192,7 +192,7 @@ class Run:
             rows = np.flatnonzero(item.add | item.replace | item.check)
             order += zip(item.chosen.index.size[rows].tolist(), [pair] * len(rows), rows.tolist(), strict=True)
         order.sort(key=lambda entry: -entry[0])
-        channels = {channel.name: channel.upstreams for channel in self.config.channels}
+        bases = {channel.name: channels.upstreams(channel) for channel in self.config.channels}
         for size, pair, row in order:
             item = todo[pair]
             fn, replace = item.chosen.index.fn(row), bool(item.replace[row])
@@ -201,7 +201,7 @@ class Run:
                 *pair,
                 row,
                 fn,
-                tuple(naming.join_url(base, pair[1], fn) for base in channels[pair[0]]),
+                tuple(naming.join_url(base, pair[1], fn) for base in bases[pair[0]]),
                 size,
                 item.chosen.index.digest(row),
                 part,

@@ -1,0 +1,36 @@
+"""Secrets of upstreams that are kept out of mirror.toml: `${NAME}` in a URL is taken from the environment.
+
+    upstreams = ["https://conda.example.org/t/${CONDA_TOKEN}/private"]
+
+Passwords may stand in ~/.netrc instead (or the file that $NETRC names); the client reads it, host by host.
+"""
+
+import os
+import re
+from collections.abc import Mapping
+
+from mirrortui import naming
+from mirrortui.config import Channel
+from mirrortui.errors import ConfigError
+
+_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+
+
+def upstreams(channel: Channel, env: Mapping[str, str] | None = None) -> tuple[str, ...]:
+    """The channel's upstream URLs with their variables filled in, each through the gate again.
+
+    Raises `ConfigError` for a variable that is not set, `NameRefused` where its value makes no URL.
+    """
+    values = os.environ if env is None else env
+
+    def fill(match: re.Match[str]) -> str:
+        value = values.get(match[1], "")
+        if not value:
+            raise ConfigError(
+                f"the environment variable {match[1]} is not set",
+                where=f"upstream of {channel.name}",
+                hint="Set it where the worker is started, for example in the unit's EnvironmentFile",
+            )
+        return value
+
+    return tuple(naming.upstream_url(_VARIABLE.sub(fill, url)) for url in channel.upstreams)
