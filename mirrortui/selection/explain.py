@@ -51,16 +51,17 @@ class Answer:
 
 def explain(config: MirrorConfig, decision: Decision, question: str, limit: int = 1000) -> list[Answer]:
     """Answer for every record that a file name or MatchSpec names, newest version first. Raises `ConfigError`."""
-    text = f"*[fn={question}]" if question.endswith(PACKAGE_SUFFIXES) else question
+    is_file = question.endswith(PACKAGE_SUFFIXES) and "/" not in question
+    chains = Chains(config, decision)
     out: list[Answer] = []
     for pair, item in decision.selection.subdirs.items():
         index = item.index
-        found = _one(index, question) if text != question else np.flatnonzero(rows(text, index))
+        found = _one(index, question) if is_file else np.flatnonzero(rows(question, index))
         ranks = index.version_ranks[index.version[found]] if len(found) else found
         for row in found[np.lexsort((-index.build_number[found], -ranks))].tolist() if len(found) else ():
             if len(out) >= limit:
                 return out
-            out.append(_answer(config, decision, pair, row))
+            out.append(_answer(config, chains, pair, row))
     return out
 
 
@@ -69,11 +70,11 @@ def _one(index: SubdirIndex, fn: str) -> Any:
     return np.array([] if row is None else [row], np.int64)
 
 
-def _answer(config: MirrorConfig, decision: Decision, pair: tuple[str, str], row: int) -> Answer:
-    item = decision.selection.subdirs[pair]
+def _answer(config: MirrorConfig, chains: Chains, pair: Pair, row: int) -> Answer:
+    item = chains.subdirs[pair]
     index, reason = item.index, Reason(int(item.reasons[row]))
     rules = config.rules(config.channel(pair[0]))
-    chain = tuple(_chain(config, decision, pair, row)) if reason == Reason.DEPENDENCY else ()
+    chain = chains.to((pair, row)) if reason == Reason.DEPENDENCY else ()
     rule = next(_rules(index, rules, reason, row), "")
     return Answer(*pair, index.fn(row), reason < Reason.REPLACED, reason, WORDS[reason], rule, chain)
 
@@ -81,15 +82,17 @@ def _answer(config: MirrorConfig, decision: Decision, pair: tuple[str, str], row
 def _rules(index: SubdirIndex, rules: Selection, reason: Reason, row: int) -> Iterator[str]:
     """The texts of the rules that apply to a row, the deciding one first."""
     lists = {
-        Reason.WANTED: ("include", (*rules.include, *(seeds(rules.environments).specs if rules.environments else ()))),
-        Reason.EXCLUDED: ("exclude", rules.exclude),
-        Reason.ALWAYS: ("always", rules.always),
+        Reason.WANTED: (("include", rules.include),),
+        Reason.EXCLUDED: (("exclude", rules.exclude),),
+        Reason.ALWAYS: (("always", rules.always),),
     }
     if reason in lists:
-        key, texts = lists[reason]
-        for place, text in enumerate(texts):
-            if rows(text, index)[row]:
-                yield f"{key}[{place}] = {text}"
+        for key, texts in lists[reason]:
+            for place, text in enumerate(texts):
+                if rows(text, index)[row]:
+                    yield f"{key}[{place}] = {text}"
+    if reason in (Reason.WANTED, Reason.PINNED):
+        yield from _environments(index, rules, reason, row)
     elif reason in (Reason.LICENSE, Reason.UNKNOWN_LICENSE):
         text, family = index.licenses[int(index.license[row])]
         for word in rules.exclude_licenses:
@@ -108,53 +111,11 @@ def _rules(index: SubdirIndex, rules: Selection, reason: Reason, row: int) -> It
         yield keys.get(reason, "")
 
 
-def _chain(config: MirrorConfig, decision: Decision, pair: tuple[str, str], row: int) -> Iterator[tuple[str, str]]:
-    """Walk up from a dependency to a record that a rule wants: breadth first, so the chain is a shortest one."""
-    start = (pair, row)
-    came: dict[tuple[tuple[str, str], int], tuple[tuple[tuple[str, str], int], str]] = {}
-    todo, depth = [start], 0
-    while todo and depth < MAX_CHAIN:
-        following = []
-        for place in todo:
-            for parent, text in _parents(config, decision, *place):
-                if parent == start or parent in came:
-                    continue
-                came[parent] = (place, text)
-                if decision.selection.subdirs[parent[0]].reasons[parent[1]] != Reason.DEPENDENCY:
-                    yield from _down(decision, came, parent, start)
-                    return
-                following.append(parent)
-        todo, depth = following, depth + 1
-
-
-def _down(decision: Decision, came: dict[Any, Any], parent: Any, start: Any) -> Iterator[tuple[str, str]]:
-    while parent != start:
-        child, text = came[parent]
-        yield decision.selection.subdirs[parent[0]].index.fn(parent[1]), text
-        parent = child
-
-
-def _parents(
-    config: MirrorConfig, decision: Decision, pair: tuple[str, str], row: int
-) -> Iterator[tuple[tuple[tuple[str, str], int], str]]:
-    """Kept records with a dependency that a row satisfies, one for each dependency text."""
-    target = decision.selection.subdirs[pair].index
-    name = target.names[int(target.name[row])]
-    for other, item in decision.selection.subdirs.items():
-        if pair[0] not in closure.bases(config, config.channel(other[0])) or not _meets(other[1], pair[1]):
-            continue
-        links = depends(item.index)
-        for number in links.asking(name):
-            text = links.specs[number]
-            spec = closure.parsed(text)
-            if spec is None or row not in closure.provide(spec, target):
-                continue
-            rows_ = links.row_of[np.flatnonzero(links.numbers == number)]
-            kept = rows_[item.reasons[rows_] < Reason.REPLACED]
-            if len(kept):
-                best = kept[np.argmin(item.reasons[kept])]
-                yield (other, int(best)), text
-
-
-def _meets(one: str, other: str) -> bool:
-    return one == other or "noarch" in (one, other)
+def _environments(index: SubdirIndex, rules: Selection, reason: Reason, row: int) -> Iterator[str]:
+    """The environment files that want a row, or name its very build."""
+    for place, path in enumerate(rules.environments):
+        seed = seeds((path,))
+        texts = seed.specs if reason == Reason.WANTED else seed.builds
+        named = reason == Reason.PINNED and any(file.fn == index.fn(row) for file in seed.files)
+        if named or any(rows(text, index)[row] for text in texts):
+            yield f"environments[{place}] = {display(path)}"

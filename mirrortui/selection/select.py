@@ -136,7 +136,8 @@ class _Rules:
 
     def _not_a_second(self) -> Mask:
         """Rows that are neither a second format of a build nor replaced."""
-        return (self.out != Reason.REPLACED) & (self.out != Reason.FORMAT)
+        mask: Mask = (self.out != Reason.REPLACED) & (self.out != Reason.FORMAT)
+        return mask
 
     def _pin(self) -> None:
         for text in self.seeds.builds:

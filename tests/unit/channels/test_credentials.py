@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import httpx
@@ -15,6 +16,16 @@ from mirrortui.errors import ConfigError, NameRefused
 from mirrortui.transfer.client import open_client
 
 TOKEN = "sesame-123"
+
+
+class Body(httpx.AsyncByteStream):
+    """A body that comes over the line."""
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        yield self.data
 
 
 def private(url: str) -> Channel:
@@ -61,8 +72,8 @@ def test_no_token_lands_in_the_cache(tmp_path: Path) -> None:
 
     def answer(request: httpx.Request) -> httpx.Response:
         if request.url.path.endswith(".zst"):
-            return httpx.Response(404)
-        return httpx.Response(200, content=body, headers={"ETag": '"1"'})
+            return httpx.Response(404, stream=Body(b""))
+        return httpx.Response(200, stream=Body(body), headers={"ETag": '"1"'})
 
     async def fetch() -> None:
         async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as client:
