@@ -128,6 +128,11 @@ class Tmux:
         """What the pane shows."""
         return self._do("capture-pane", "-p").stdout
 
+    def press(self, *keys: str) -> None:
+        """Type into the pane; names such as Enter and Left are keys."""
+        done = self._do("send-keys", *keys)
+        assert done.returncode == 0, done.stderr
+
     def kill_server(self) -> None:
         """End the server and with it every pane."""
         self._do("kill-server")

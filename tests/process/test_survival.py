@@ -50,6 +50,35 @@ def test_a_detached_worker_outlives_tmux(mirror: Mirror, gate: threading.Event) 
         assert_worker_outlives(mirror, tmux.kill_server, gate.set)
 
 
+def test_a_sync_started_on_the_screens_outlives_their_pane_and_is_seen_again(
+    mirror: Mirror, gate: threading.Event
+) -> None:
+    """The laptop is closed in the middle: the worker ends its work, and screens opened anew show the same run."""
+    if shutil.which("tmux") is None:
+        pytest.skip("tmux is not installed")
+    screens = shlex.join(mirror.command("tui", "--screen", "sync"))
+    with Tmux(mirror.environment) as tmux:
+        tmux.new_session(screens)
+        until(lambda: "no run yet" in tmux.screen())
+        tmux.press("s")
+        until(lambda: "Start the sync?" in tmux.screen())
+        tmux.press("y")
+        until(lambda: "process" in tmux.screen() and mirror.status()["state"] == "running")
+        run = mirror.status()["run"]["id"]
+
+        def lose_the_pane_and_look_again() -> None:
+            tmux.kill_server()
+            with Tmux(mirror.environment) as again:
+                again.new_session(screens)
+                until(lambda: "syncing" in again.screen() and "of 21 files" in again.screen())
+
+        assert_worker_outlives(mirror, lose_the_pane_and_look_again, gate.set)
+        with Tmux(mirror.environment) as afterwards:
+            afterwards.new_session(screens)
+            until(lambda: "done" in afterwards.screen() and "21 of 21 files" in afterwards.screen())
+        assert mirror.status()["run"]["id"] == run
+
+
 def test_a_run_in_the_foreground_goes_on_when_the_line_is_lost(mirror: Mirror, gate: threading.Event) -> None:
     reader = JournalReader(mirror.state)
 
