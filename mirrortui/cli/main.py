@@ -30,6 +30,7 @@ VERBS = {
     "resolve": "pointing",
     "serve": "serving",
     "webserver": "serving",
+    "doctor": "looking",
     "demo": "demo",
     "tui": "screen",
 }

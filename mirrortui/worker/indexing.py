@@ -81,7 +81,7 @@ async def _note_absent(
         indexes = [cache.open_index(config.state, *pair) for pair in mine]
         if not mine or any(index is None or index.folder is not None for index in indexes):
             continue
-        if "noarch" not in channel.subdirs and await _exists(client, channel, "noarch"):
+        if "noarch" not in channel.subdirs and await exists(client, channel, "noarch"):
             continue
         tried = [*(subdir for _, subdir in mine if subdir != "noarch"), "noarch"]
         error = UpstreamError(
@@ -94,7 +94,7 @@ async def _note_absent(
             report(Progress(*pair, "failed", text=str(error)))
 
 
-async def _exists(client: httpx.AsyncClient, channel: Channel, subdir: str) -> bool:
+async def exists(client: httpx.AsyncClient, channel: Channel, subdir: str) -> bool:
     """Whether any upstream answers for a subdir; `.zst` is asked first, as most have it."""
     for upstream in channels.upstreams(channel):
         for name in ("repodata.json.zst", "repodata.json"):
@@ -113,7 +113,7 @@ async def discover(client: httpx.AsyncClient, channel: Channel) -> tuple[str, ..
 
     async def one(subdir: str) -> str:
         async with slots:
-            return subdir if await _exists(client, channel, subdir) else ""
+            return subdir if await exists(client, channel, subdir) else ""
 
     found = await asyncio.gather(*(one(subdir) for subdir in naming.KNOWN_SUBDIRS))
     return tuple(subdir for subdir in found if subdir)
