@@ -137,7 +137,7 @@ def upstream_url(text: str) -> str:
         )
     if parts.query or parts.fragment:
         raise NameRefused(f"“{display(text)}” has a query or fragment", hint="Give the channel's base URL only")
-    if parts.scheme == "file" and (parts.netloc not in ("", "localhost") or not re.match("/(?!/)", parts.path)):
+    if parts.scheme == "file" and (parts.netloc not in ("", "localhost") or not re.match("/[^/]", parts.path)):
         raise NameRefused(f"“{display(text)}” is no local path", hint="Write file:///absolute/path")
     if parts.scheme != "file":
         try:

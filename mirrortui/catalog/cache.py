@@ -104,6 +104,12 @@ def staging(place: Path) -> Iterator[Path]:
         ) from error
     try:
         yield fresh
+    except OSError as error:
+        raise StateError(
+            f"cannot be written: {error.strerror or error}",
+            where=str(place),
+            hint="Is the disk of the state folder full?",
+        ) from error
     finally:
         current = read_source(place)
         if current is None or current.folder != fresh.name:

@@ -6,12 +6,13 @@ and a patient one for blocks in which some record does not. What cannot be right
 is left out and counted.
 """
 
+import binascii
 import json
 import re
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -19,6 +20,7 @@ import numpy.typing as npt
 
 from mirrortui import naming
 from mirrortui.catalog.body import split
+from mirrortui.catalog.record import Linked, Record, plainly, readable
 from mirrortui.errors import BadRepodata
 
 CONDA, HAS_SHA256, HAS_MD5, TWIN, ODD, DUPLICATE, LINKS = (1 << bit for bit in range(7))
@@ -36,50 +38,26 @@ MAX_STAMP = (
 )
 
 Flags = npt.NDArray[np.uint8]
+Numbers = npt.NDArray[np.int64]
 
 _FN_CHARS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.+!~-\n"
-_PYTHON = re.compile(rb'"(python(?:_abi)?(?:[\s=<>!~\[][^"\\]*)?)"')
-_SPELLED = re.compile(rb"\\|::")
 _BAD_START = re.compile(rb"\n[.+!~-]")
-# A key may be spelt with escapes: `"\u0075rl"` is `"url"` to every client.
-_LINK = re.compile(rb'"(?:url|channel|base_url)"\s*:|\\u00[5-7]')
+# A dependency on python, with or without a channel. Looking back for what comes before keeps the search for a fixed text.
+_PYTHON = re.compile(rb'(python(?:(?<="python)|(?<=::python))(?:_abi)?+(?:[\s=<>!~\[][^"\\]*+)?+)"')
+_ESCAPE = re.compile(rb"\\")
 
 
-def has_link(data: bytes) -> bool:
-    """Tell whether a record may hold a key that leads elsewhere (none that does is missed)."""
-    return _LINK.search(data) is not None
-
-
-class Record(msgspec.Struct, gc=False):
-    """The fields that rules, plans and transfers look at."""
-
-    name: Annotated[str, msgspec.Meta(min_length=1)]
-    version: str
-    build: str
-    build_number: int = 0
-    size: int | None = -1
-    license: str | None = ""
-    license_family: str | None = ""
-    timestamp: int | None = -1
-    sha256: str | None = ""
-    md5: str | None = ""
-    depends: msgspec.Raw = msgspec.Raw(b"[]")
-    url: Any = None
-    channel: Any = None
-    base_url: Any = None
-
-
-COLUMNS: dict[str, tuple[str, str]] = {
-    "name": ("i", "<i4"),
-    "version": ("i", "<i4"),
-    "license": ("i", "<i4"),
-    "python": ("i", "<i4"),
-    "build_number": ("i", "<i4"),
-    "size": ("q", "<i8"),
-    "stamp": ("q", "<i8"),
-    "flags": ("B", "<u1"),
+COLUMNS: dict[str, str] = {
+    "name": "<i4",
+    "version": "<i4",
+    "license": "<i4",
+    "python": "<i4",
+    "build_number": "<i4",
+    "size": "<i8",
+    "stamp": "<i8",
+    "flags": "<u1",
 }
-"""Column name -> (array type code while decoding, numpy type on disk)."""
+"""Column name -> numpy type."""
 
 
 class Table:
@@ -88,14 +66,18 @@ class Table:
     def __init__(self, *first: Any) -> None:
         self.ids: dict[Any, int] = {text: index for index, text in enumerate(first)}
 
-    def all(self, texts: list[Any]) -> list[int]:
-        """Return the numbers of texts; the usual case, that all were seen before, is one pass at C speed."""
+    def all(self, *columns: list[Any]) -> list[int]:
+        """Return the numbers of texts, or of rows of texts; the usual case, that all were seen before, is one pass at C speed."""
         try:
-            return list(map(self.ids.__getitem__, texts))
+            return list(map(self.ids.__getitem__, _rows(columns)))
         except KeyError:
-            for text in texts:
+            for text in _rows(columns):
                 self.ids.setdefault(text, len(self.ids))
-            return list(map(self.ids.__getitem__, texts))
+            return list(map(self.ids.__getitem__, _rows(columns)))
+
+
+def _rows(columns: tuple[list[Any], ...]) -> Iterable[Any]:
+    return columns[0] if len(columns) == 1 else zip(*columns, strict=True)
 
 
 class Decoder:
@@ -110,16 +92,17 @@ class Decoder:
         self.odd: dict[int, str] = {}
         self.names, self.versions = Table(), Table()
         self.licenses, self.python = Table(("", "")), Table(())
-        self._files = {name: (folder / f"{name}.col").open("wb") for name in COLUMNS}
-        self._raw = {name: (folder / name).open("wb") for name in ("fn.txt", "sha256.col", "md5.col")}
+        names = (*(f"{name}.col" for name in COLUMNS), "fn.txt", "sha256.col", "md5.col")
+        self._files = {name: (folder / name).open("wb", buffering=1 << 18) for name in names}
         self._stems = array("q")
-        self._spelled = False
+        self._escapes = False
         self._typed = msgspec.json.Decoder(dict[str, Record])
+        self._linked = msgspec.json.Decoder(dict[str, Linked])
         self._loose = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
     def close(self) -> None:
         """Close the files, finished or not."""
-        for stream in (*self._files.values(), *self._raw.values()):
+        for stream in self._files.values():
             stream.close()
 
     def value(self, key: str, raw: bytes) -> None:
@@ -130,18 +113,23 @@ class Decoder:
         """Decode one block and append its rows; returns their number. Raises `msgspec.DecodeError` if it is no JSON object."""
         if section not in self.sections:
             self.sections.append(section)
-        self._spelled = b"\\" in block or b"::" in block
-        try:
-            table = self._typed.decode(block)
-        except msgspec.ValidationError:
-            table = self._patient(block)
-        fns, recs = list(table), list(table.values())
-        fns, recs = self._gate(fns, recs)
+        self._escapes = b"\\" in block
+        table = self._read(block)
+        fns, recs, lines = self._gate(list(table), list(table.values()))
         if recs:
-            self._append(fns, recs)
+            self._append(fns, recs, lines)
         return len(recs)
 
-    def _patient(self, block: bytes) -> dict[str, Record]:
+    def _read(self, block: bytes) -> Mapping[str, Record]:
+        decoders: tuple[Callable[[bytes], Mapping[str, Record]], ...] = (self._typed.decode, self._linked.decode)
+        for read in decoders:
+            try:
+                return read(block)
+            except msgspec.ValidationError:
+                continue
+        return self._patient(block)
+
+    def _patient(self, block: bytes) -> Mapping[str, Record]:
         out = {}
         for fn, raw in self._loose.decode(block).items():
             record = readable(raw)
@@ -151,40 +139,41 @@ class Decoder:
                 out[fn] = record
         return out
 
-    def _gate(self, fns: list[str], recs: list[Record]) -> tuple[list[str], list[Record]]:
-        """Let only safe file names through. The whole block is looked at in one go; single names only if that fails."""
-        text = "\n" + "\n".join(fns) + "\n"
-        data = text.encode("utf-8", "surrogatepass")
-        suffixes = text.count(".conda\n") + text.count(".tar.bz2\n")
-        clean = not data.translate(None, _FN_CHARS) and suffixes == len(fns) == text.count("\n") - 1
-        if clean and not _BAD_START.search(data) and max(map(len, fns), default=0) <= naming.MAX_FILE:
-            return fns, recs
+    def _gate(self, fns: list[str], recs: list[Record]) -> tuple[list[str], list[Record], bytes]:
+        """Let only safe file names through; returns them also as lines.
+
+        The whole block is looked at in one go; single names only if that fails.
+        """
+        lines = _lines(fns)
+        good_start = not lines.startswith((b".", b"+", b"!", b"~", b"-")) and not _BAD_START.search(lines)
+        suffixes = lines.count(b".conda\n") + lines.count(b".tar.bz2\n")
+        clean = not lines.translate(None, _FN_CHARS) and suffixes == len(fns) == lines.count(b"\n")
+        if clean and good_start and max(map(len, fns), default=0) <= naming.MAX_FILE:
+            return fns, recs, lines
         good = [i for i, fn in enumerate(fns) if naming.is_file_name(fn)]
         self.refused += len(fns) - len(good)
-        return [fns[i] for i in good], [recs[i] for i in good]
+        fns = [fns[i] for i in good]
+        return fns, [recs[i] for i in good], _lines(fns)
 
-    def _append(self, fns: list[str], recs: list[Record]) -> None:
-        flags = np.fromiter((fn[-1] == "a" for fn in fns), np.uint8, len(fns))  # CONDA is bit 0
-        stems = [fn[:-6] if fn[-1] == "a" else fn[:-8] for fn in fns]
+    def _append(self, fns: list[str], recs: list[Record], lines: bytes) -> None:
+        stems, flags = _stems(fns, lines)
         self._mark_odd(stems, recs, flags)
         self._mark_links(recs, flags)
         self._hashes(recs, flags)
         self._stems.extend(map(hash, stems))
-        columns: dict[str, Sequence[int]] = {
+        columns: dict[str, Any] = {
             "name": self.names.all([r.name for r in recs]),
             "version": self.versions.all([r.version for r in recs]),
-            "license": self.licenses.all(
-                list(zip([r.license for r in recs], [r.license_family for r in recs], strict=True))
-            ),
+            "license": self.licenses.all([r.license for r in recs], [r.license_family for r in recs]),
             "python": self._python_tags(recs),
-            "build_number": [n if -1 < (n := r.build_number) < 1 << 31 else 0 for r in recs],
-            "size": [s if (s := r.size) is not None and -1 < s < MAX_SIZE else -1 for r in recs],
+            "build_number": _bounded([r.build_number for r in recs], (1 << 31) - 1, missing=0),
+            "size": _bounded([r.size for r in recs], MAX_SIZE - 1),
             "stamp": _milliseconds([r.timestamp for r in recs]),
+            "flags": flags,
         }
         for name, values in columns.items():
-            self._files[name].write(array(COLUMNS[name][0], values))
-        self._files["flags"].write(flags.data)
-        self._raw["fn.txt"].write(("\n".join(fns) + "\n").encode())
+            self._files[f"{name}.col"].write(np.asarray(values, COLUMNS[name]).data)
+        self._files["fn.txt"].write(lines)
         self.rows += len(fns)
 
     def _mark_odd(self, stems: list[str], recs: list[Record], flags: Flags) -> None:
@@ -197,32 +186,31 @@ class Decoder:
                 self.odd[self.rows + i] = recs[i].build
 
     def _mark_links(self, recs: list[Record], flags: Flags) -> None:
-        found = [r.url is not None or r.channel is not None or r.base_url is not None for r in recs]
-        if True in found:
-            flags[found] |= LINKS
+        if isinstance(recs[0], Linked):
+            flags[[isinstance(r, Linked) and r.leads_away for r in recs]] |= LINKS
 
     def _hashes(self, recs: list[Record], flags: Flags) -> None:
         digests = (
-            ("sha256.col", HAS_SHA256, 64, [r.sha256 or "" for r in recs]),
-            ("md5.col", HAS_MD5, 32, [r.md5 or "" for r in recs]),
+            ("sha256.col", HAS_SHA256, 64, [r.sha256 for r in recs]),
+            ("md5.col", HAS_MD5, 32, [r.md5 for r in recs]),
         )
-        for name, bit, length, texts in digests:
-            data = _unhex(texts, length)
+        for name, bit, length, raws in digests:
+            data = _unhex_all(raws, length)
             if data is not None:
                 flags |= bit
             else:
-                good = [_unhex([text], length) is not None for text in texts]
-                flags[good] |= bit
-                data = _unhex([text if ok else "0" * length for text, ok in zip(texts, good, strict=True)], length)
-            self._raw[name].write(data or b"")
+                each = [_unhex(raw, length) for raw in raws]
+                flags[[digest is not None for digest in each]] |= bit
+                data = b"".join([digest or bytes(length // 2) for digest in each])
+            self._files[name].write(data)
 
     def _python_tags(self, recs: list[Record]) -> list[int]:
         """Number the distinct sets of `python` and `python_abi` dependencies."""
-        if self._spelled:
+        if self._escapes:
             for record in recs:
-                if _SPELLED.search(record.depends):
-                    record.depends = _plainly(record.depends)
-        return self.python.all([tuple(found) if (found := _PYTHON.findall(r.depends)) else () for r in recs])
+                if _ESCAPE.search(record.depends):
+                    record.depends = plainly(record.depends)
+        return self.python.all(list(map(tuple, map(_PYTHON.findall, [r.depends for r in recs]))))
 
     def finish(self) -> dict[str, Any]:
         """Write tables and meta.json; returns the meta."""
@@ -283,85 +271,55 @@ class Decoder:
         ranks.tofile(self.folder / "version_ranks.col")
 
 
-def _unhex(texts: list[str], length: int) -> bytes | None:
-    """All the digests in bytes, or None if one of them is not `length` hexadecimal digits."""
-    if set(map(len, texts)) != {length}:
+def _lines(fns: list[str]) -> bytes:
+    return "\n".join((*fns, "")).encode("utf-8", "surrogatepass")
+
+
+def _stems(fns: list[str], lines: bytes) -> tuple[list[str], Flags]:
+    """File names without their suffixes, and CONDA where that was it; a section mostly has one kind."""
+    conda = lines.count(b".conda\n")
+    if conda in (0, len(fns)):
+        cut = -len(".conda" if conda else ".tar.bz2")
+        return [fn[:cut] for fn in fns], np.full(len(fns), CONDA if conda else 0, np.uint8)
+    kinds = [fn[-1] == "a" for fn in fns]
+    return [fn[: -6 if kind else -8] for fn, kind in zip(fns, kinds, strict=True)], np.array(kinds, np.uint8) * CONDA
+
+
+def _unhex_all(raws: list[msgspec.Raw], length: int) -> bytes | None:
+    """All the digests in bytes, or None if one of them is not a JSON text of `length` hexadecimal digits."""
+    data, step = b"".join(raws), length + 2
+    if len(data) != step * len(raws) or data[::step].strip(b'"') or data[step - 1 :: step].strip(b'"'):
         return None
     try:
-        data = bytes.fromhex("".join(texts))
-    except ValueError:
+        found = binascii.unhexlify(data.translate(None, b'"'))
+    except binascii.Error:
         return None
-    return data if 2 * len(data) == length * len(texts) else None  # fromhex skips white space
+    return found if 2 * len(found) == length * len(raws) else None
 
 
-def _plainly(depends: msgspec.Raw) -> msgspec.Raw:
-    """Dependencies without escapes (Go writes a `>` as its number) and without the channel before a name."""
+def _unhex(raw: msgspec.Raw, length: int) -> bytes | None:
+    """One digest, however it is spelt; None for anything else."""
     try:
-        texts = msgspec.json.decode(depends)
-    except (msgspec.DecodeError, UnicodeError):
-        return depends
-    plain = [text.rpartition("::")[2] for text in texts if isinstance(text, str)] if isinstance(texts, list) else []
-    return msgspec.Raw(msgspec.json.encode(plain))
+        text = msgspec.json.decode(raw, type=str)
+        return binascii.unhexlify(text) if len(text) == length else None
+    except (msgspec.DecodeError, ValueError):  # UnicodeError and binascii.Error are among the latter
+        return None
 
 
-def _milliseconds(stamps: list[int | None]) -> list[int]:
+def _bounded(values: list[int | None], high: int, *, missing: int = -1) -> Numbers:
+    """Whole numbers from 0 to `high`; `missing` in place of any other and of None."""
+    try:
+        found = np.frombuffer(array("q", values), np.int64)  # type: ignore[type-var]  # None is why it may raise
+    except (TypeError, OverflowError):
+        found = np.array([missing if n is None or not -1 < n <= high else n for n in values], np.int64)
+    return np.where((found < 0) | (found > high), missing, found)
+
+
+def _milliseconds(stamps: list[int | None]) -> Numbers:
     """Old records carry seconds, newer ones milliseconds (conda: models/records.py, TimestampField); -1 is unknown."""
-    low, high = MAX_STAMP, MAX_STAMP * 1000
-    values = [-1 if s is None or s <= 0 or s > high else s for s in stamps]
-    return [v if v > low or v < 0 else v * 1000 for v in values]
-
-
-_one = msgspec.json.Decoder(Record).decode
-
-
-def readable(raw: msgspec.Raw) -> Record | None:
-    """One record of a block that holds odd ones; None where it is left out. Raises `msgspec.DecodeError` for no JSON."""
-    try:
-        return _one(raw)
-    except msgspec.ValidationError:
-        pass
-    try:
-        return _sane(msgspec.json.decode(raw))
-    except msgspec.ValidationError:  # a number beyond any measure
-        return None
-
-
-def _sane(raw: object) -> Record | None:
-    """Read a record whose types are not what they should be; None if it has no usable name."""
-    if not isinstance(raw, dict):
-        return None
-    name, version, build = raw.get("name"), raw.get("version"), raw.get("build", "")
-    if not isinstance(name, str) or not name or not isinstance(version, str | int | float) or isinstance(version, bool):
-        return None
-
-    def number(key: str, missing: int) -> int:
-        value = raw.get(key)
-        if isinstance(value, bool) or not isinstance(value, int | float) or value != value or abs(value) > 1 << 62:  # noqa: PLR0124 - NaN
-            return missing
-        return int(value)
-
-    def text(key: str) -> str:
-        value = raw.get(key)
-        return value if isinstance(value, str) else ""
-
-    depends = raw.get("depends")
-    clean = [d for d in depends if isinstance(d, str)] if isinstance(depends, list) else []
-    return Record(
-        name=name,
-        version=str(version),
-        build=build if isinstance(build, str) else str(build),
-        build_number=number("build_number", 0),
-        size=number("size", -1),
-        license=text("license"),
-        license_family=text("license_family"),
-        timestamp=number("timestamp", -1),
-        sha256=text("sha256"),
-        md5=text("md5"),
-        depends=msgspec.Raw(msgspec.json.encode(clean)),
-        url=raw.get("url"),
-        channel=raw.get("channel"),
-        base_url=raw.get("base_url"),
-    )
+    found = _bounded(stamps, MAX_STAMP * 1000)
+    found[found == 0] = -1
+    return np.where((found > 0) & (found <= MAX_STAMP), found * 1000, found)
 
 
 def decode(chunks: Iterable[bytes], folder: Path) -> dict[str, Any]:

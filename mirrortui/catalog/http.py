@@ -9,6 +9,7 @@ from mirrortui.errors import UpstreamError, UpstreamUnreachable
 from mirrortui.naming import display
 
 MAX_REDIRECTS = 5
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _SECRET = ("authorization", "cookie", "proxy-authorization")
 
 
@@ -30,7 +31,8 @@ async def get(
         except ValueError as error:  # a host or port that is none: httpx, idna and reqwest find out each in its own way
             raise UpstreamError(f"leads to what is no URL: {display(error)}", where=display(url)) from error
         try:
-            following = _redirect(response, url)
+            location = response.headers.get("location", "") if response.status_code in REDIRECTS else ""
+            following = redirect(location, response.request.url, url)
             if following is None:
                 yield response
                 return
@@ -39,20 +41,29 @@ async def get(
         target = following
         if (target.host, target.port) != (request.url.host, request.url.port):
             headers = {key: value for key, value in headers.items() if key.lower() not in _SECRET}
-    raise UpstreamError("redirects in a circle", where=display(url), hint="Check the upstream's URL")
+    raise circle(url)
 
 
-def _redirect(response: httpx.Response, url: str) -> httpx.URL | None:
-    location = response.headers.get("location")
-    if response.status_code not in (301, 302, 303, 307, 308) or not location:
+def circle(url: str) -> UpstreamError:
+    """The error for more than MAX_REDIRECTS."""
+    return UpstreamError("redirects in a circle", where=display(url), hint="Check the upstream's URL")
+
+
+def redirect(location: str, here: httpx.URL | str, url: str) -> httpx.URL | None:
+    """Where a Location found at `here` leads a request for `url`; None for an empty one.
+
+    Raises `UpstreamError` where it must not lead.
+    """
+    if not location:
         return None
     try:
-        target = response.request.url.join(location)
+        here = httpx.URL(here)
+        target = here.join(location)
     except (httpx.InvalidURL, ValueError) as error:
         raise UpstreamError("redirects to something that is no URL", where=display(url)) from error
-    if target.scheme not in ("http", "https") or response.request.url.scheme not in ("http", "https"):
+    if target.scheme not in ("http", "https") or here.scheme not in ("http", "https"):
         raise UpstreamError(f"redirects to {display(target)}, which is not followed", where=display(url))
-    if response.request.url.scheme == "https" and target.scheme == "http":
+    if here.scheme == "https" and target.scheme == "http":
         raise UpstreamError("redirects from https to http, which is not followed", where=display(url))
     return target
 

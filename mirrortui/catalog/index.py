@@ -4,6 +4,7 @@ from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from threading import Lock
 from typing import Any, TypeVar
 
 import msgspec
@@ -68,7 +69,7 @@ class SubdirIndex:
             raise self._damaged(error) from error
 
     def _plain(self, name: str) -> npt.NDArray[Any]:
-        return self._column(name, decode.COLUMNS[name][1])
+        return self._column(name, decode.COLUMNS[name])
 
     @cached_property
     def name(self) -> Ints:
@@ -253,22 +254,26 @@ class SubdirIndex:
         return np.equal(np.bitwise_and(self.flags, decode.DUPLICATE), 0)
 
     @cached_property
-    def _memory(self) -> dict[Hashable, Any]:
-        return {}
+    def _memory(self) -> tuple[dict[Hashable, Any], Lock]:
+        return {}, Lock()
 
     def remember(self, key: Hashable, make: Callable[[], T]) -> T:
         """Return what was made under a key before, or make it: masks and orders that many questions share.
 
-        The newest hundred are kept; an index never changes, so that nothing in here can be stale.
+        The newest hundred are kept; an index never changes, so that nothing in here can be stale. Threads may ask
+        at the same time: at worst both make the same value.
         """
-        memory = self._memory
-        if key in memory:
-            memory[key] = memory.pop(key)  # the last used goes last
-        else:
-            memory[key] = make()
+        memory, lock = self._memory
+        value: T
+        with lock:
+            if key in memory:
+                value = memory[key] = memory.pop(key)  # the last used goes last
+                return value
+        value = make()
+        with lock:
+            memory[key] = value
             while len(memory) > 100:
                 memory.pop(next(iter(memory)))
-        value: T = memory[key]
         return value
 
     def top(self, key: str) -> Any:

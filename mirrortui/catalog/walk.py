@@ -7,8 +7,8 @@ import msgspec
 
 from mirrortui.catalog import cache
 from mirrortui.catalog.body import split
-from mirrortui.catalog.decode import readable
 from mirrortui.catalog.index import SubdirIndex
+from mirrortui.catalog.record import readable
 from mirrortui.errors import BadRepodata
 
 T = TypeVar("T")

@@ -15,6 +15,7 @@ import msgspec
 from mirrortui.catalog import decode
 from mirrortui.catalog.body import SECTIONS
 from mirrortui.catalog.index import Mask, SubdirIndex
+from mirrortui.catalog.record import has_link
 from mirrortui.catalog.walk import walk
 
 Write = Callable[[bytes], object]
@@ -91,7 +92,7 @@ def unlink(raw: object) -> bytes:
     """A record without the keys that lead elsewhere; its own bytes where it has none."""
     assert isinstance(raw, msgspec.Raw)
     text = bytes(raw)
-    if not decode.has_link(text):
+    if not has_link(text):
         return text
     record = msgspec.json.decode(text, type=dict[str, msgspec.Raw])
     if not any(key in record for key in _RECORD_LINKS):

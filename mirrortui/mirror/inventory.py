@@ -6,6 +6,7 @@ know are hashed once and taken in again.
 """
 
 import contextlib
+import math
 import sqlite3
 import time
 from collections.abc import Iterable
@@ -185,11 +186,19 @@ class Inventory:
         else:
             self._write("delete from note where key=?", [(key,)])
 
-    def unverified_since(self, channel: str, subdir: str, moment: float) -> list[Entry]:
-        """Files that were last hashed before a moment (seconds since 1970), in the order of their names."""
+    def amount(self, channel: str, subdir: str, moment: float = math.inf) -> tuple[int, int]:
+        """Number and bytes of the files that were last hashed before a moment (seconds since 1970)."""
+        sql = "select count(*), coalesce(sum(size), 0) from file where folder=? and verified < ?"
+        rows = self._query(sql, (self._id(channel, subdir), moment))
+        return rows[0] if rows else (0, 0)  # type: ignore[return-value]  # as the columns are
+
+    def unverified_since(
+        self, channel: str, subdir: str, moment: float, after: str = "", limit: int = -1
+    ) -> list[Entry]:
+        """Files that were last hashed before a moment, in the order of their names; `after` a name, at most `limit`."""
         rows = self._query(
-            "select fn, size, mtime_ns, digest, dropped from file where folder=? and verified < ? order by fn",
-            (self._id(channel, subdir), moment),
+            "select fn, size, mtime_ns, digest, dropped from file where folder=? and fn > ? and verified < ? order by fn limit ?",
+            (self._id(channel, subdir), after, moment, limit),
         )
         return [Entry(*row) for row in rows]  # type: ignore[arg-type]  # the columns' types are the tuple's
 

@@ -103,7 +103,7 @@ def plan(
         subdirs = [_without_prune(s) for s in subdirs]
     needed = sum(s.add.bytes + s.replace.bytes for s in subdirs)
     limit = quantities.rate(config.transfer.limit)
-    notes = [*warnings, *_warnings(todo, needed, disk), *(_break(b) for b in broken[:SAMPLE])]
+    notes = [*warnings, *_warnings(todo, needed, disk), *(broken_words(b) for b in broken[:SAMPLE])]
     return Plan(
         id=_digest(config, todo, subdirs),
         created=moment,
@@ -118,7 +118,8 @@ def plan(
     )
 
 
-def _break(item: Broken) -> str:
+def broken_words(item: Broken) -> str:
+    """A dependency that nothing kept satisfies, as a warning."""
     need = "1 package needs" if item.packages == 1 else f"{item.packages} packages need"
     value = f'["{item.mend}"]' if item.mend_rule == "always" else f'"{item.mend}"'
     mend = f"; {item.mend_rule} = {value} would keep it" if item.mend else ""

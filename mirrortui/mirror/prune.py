@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from mirrortui import quantities
 from mirrortui.config import MirrorConfig
 from mirrortui.errors import PruneRefused
-from mirrortui.mirror import snapshots
+from mirrortui.mirror import retention
 from mirrortui.mirror.inventory import Entry, Inventory
 from mirrortui.mirror.store import Store
 from mirrortui.naming import PACKAGE_SUFFIXES
@@ -35,7 +35,7 @@ def over(config: MirrorConfig, pair: tuple[str, str], entries: Iterable[Entry], 
     never = [matchspec.parse(text) for text in config.prune.never]
     due = [e for e in entries if e.dropped is not None and e.dropped <= before]
     due = [e for e in due if not any(spec.matches(_record(*pair, e.fn)) for spec in never)]
-    kept = snapshots.named(Store(config.root), pair) if due else set()
+    kept = retention.named(Store(config.root), pair, {e.fn for e in due})
     return [e for e in due if e.fn not in kept]
 
 

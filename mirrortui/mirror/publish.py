@@ -62,17 +62,16 @@ def publish(
             for (subdir, staged_name), path in list(staged.items()):
                 if staged_name == name:
                     target = store.folder(channel, subdir) / name
-                    before = shards.named_by(target) if name == shards.INDEX else set()
+                    if name == shards.INDEX:
+                        shards.retire(target.parent, shards.named_by(target), shards.named_by(path))
                     with reporting(target):
                         if _switch(path, target):
-                            if before:
-                                shards.retire(target.parent, before, shards.named_by(target))
                             done.written.append(target)
                     del staged[subdir, staged_name]
         for subdir, (key, count, rows) in keys.items():
             done.removed += _remove_others(store.folder(channel, subdir), options)
             inventory.set_published(
-                channel, subdir, Published(key, _stamps(store.folder(channel, subdir)), count, rows)
+                channel, subdir, Published(key, stamps(store.folder(channel, subdir)), count, rows)
             )
     finally:
         for path in staged.values():
@@ -103,7 +102,8 @@ def _key(item: Item, options: Publish) -> str:
     return digest.hexdigest()
 
 
-def _stamps(folder: Path) -> str:
+def stamps(folder: Path) -> str:
+    """Size and mtime of every metadata file that lies in a folder, as `Published.files` keeps them."""
     found = []
     for name in ORDER:
         path = folder / name
@@ -116,7 +116,7 @@ def _stamps(folder: Path) -> str:
 def _unchanged(store: Store, inventory: Inventory, channel: str, subdir: str, key: str) -> bool:
     """Whether the same inputs were published before and their files are still as they were left."""
     last = inventory.published(channel, subdir)
-    return last is not None and last.key == key and _stamps(store.folder(channel, subdir)) == last.files != "[]"
+    return last is not None and last.key == key and stamps(store.folder(channel, subdir)) == last.files != "[]"
 
 
 def _switch(staged: Path, target: Path) -> bool:

@@ -25,7 +25,9 @@ from msgspec import UNSET
 from mirrortui.catalog import decode
 from mirrortui.catalog.index import Mask, SubdirIndex
 from mirrortui.catalog.walk import walk
+from mirrortui.errors import TargetError
 from mirrortui.mirror.cut import unlink
+from mirrortui.naming import display
 
 INDEX = "repodata_shards.msgpack.zst"
 FOLDER = "shards"
@@ -33,15 +35,20 @@ LEVEL = 3
 KEEP_SECONDS = 7 * 86400.0
 """CEP 16: a superseded shard stays for at least a week, since clients hold older indexes."""
 
-_BYTES = ("md5", "sha256", "legacy_bz2_md5")
+_BYTES = {"md5": 16, "sha256": 32, "legacy_bz2_md5": 16}
 _BATCH = 64
 
 
 def write(index: SubdirIndex, keep: Mask, folder: Path, scratch: Path) -> bytes:
     """Write the shards of the kept rows below `folder/shards/` and return the index that names them.
 
-    A shard that is there already is left alone. Nothing refers to the shards until the index is published.
+    A shard that is there already is left alone. Nothing refers to the shards until the index is published. Raises
+    `TargetError` for a `shards` that is a link, `OSError`.
     """
+    if (folder / FOLDER).is_symlink():
+        raise TargetError(
+            "is a link that leads elsewhere", where=display(folder / FOLDER), hint="Replace it by a real folder"
+        )
     (folder / FOLDER).mkdir(exist_ok=True)
     hashes: dict[str, bytes] = {}
     writer = _Shards(folder / FOLDER)
@@ -155,11 +162,15 @@ class _Record(msgspec.Struct, gc=False, forbid_unknown_fields=True):
 
 
 class _Shards:
-    """Writes the shards of one subdir; `present` are the ones that are there already."""
+    """Writes the shards of one subdir; `present` are the ones that are there already, with their size.
+
+    One of another size was cut off (power failure, full disk) and is written anew.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = f"{folder}/"
-        self.present = {path.name for path in folder.iterdir()}
+        with os.scandir(folder) as entries:
+            self.present = {entry.name: entry.stat(follow_symlinks=False).st_size for entry in entries}
         self._typed = msgspec.json.Decoder(dict[str, _Record]).decode
         self._encode = msgspec.msgpack.Encoder().encode
 
@@ -177,12 +188,13 @@ class _Shards:
         """The shard of some records, read the quickest way that copes with what they hold."""
         try:
             return self._encode(_body(self._known(text)))
-        except (msgspec.ValidationError, OverflowError):
+        except (msgspec.ValidationError, OverflowError, UnicodeError):
             pass
         try:
             return self._encode(_body(_loose(msgspec.json.decode(text))))
-        except (msgspec.ValidationError, OverflowError):
-            return self._encode(_body(_loose(json.loads(text, parse_int=_whole, parse_float=_finite))))
+        except (msgspec.ValidationError, OverflowError, UnicodeError):
+            plain = text.decode("utf-8", "replace")
+            return self._encode(_body(_loose(json.loads(plain, parse_int=_whole, parse_float=_finite))))
 
     def _known(self, text: bytes) -> Mapping[str, Any]:
         records = self._typed(text)
@@ -190,20 +202,24 @@ class _Shards:
             for key in _BYTES:
                 value = getattr(record, key)
                 if value is not UNSET:
-                    setattr(record, key, _raw(value))
+                    setattr(record, key, _raw(key, value))
         return records
 
     def _put(self, name: str, data: bytes) -> None:
-        if name in self.present:
+        if self.present.get(name) == len(data):
             return
-        partial, flags = f"{self.folder}.{name}.new", os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
-        fd = os.open(partial, flags, 0o644)
+        partial, rest = f"{self.folder}.{name}.new", memoryview(data)
+        fd = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
         try:
-            os.write(fd, data)
+            while rest:  # a disk that is almost full takes a part, and says so only the next time
+                rest = rest[os.write(fd, rest) :]
+        except OSError:
+            os.unlink(partial)  # noqa: PTH108 - as below
+            raise
         finally:
             os.close(fd)
         os.rename(partial, self.folder + name)  # noqa: PTH104 - 30,000 times: a Path costs more than the call
-        self.present.add(name)
+        self.present[name] = len(data)
 
 
 def _body(records: Mapping[str, Any]) -> dict[str, Any]:
@@ -215,7 +231,7 @@ def _body(records: Mapping[str, Any]) -> dict[str, Any]:
 
 def _loose(records: dict[str, Any]) -> dict[str, Any]:
     for record in records.values():
-        record |= {key: _raw(record[key]) for key in _BYTES if key in record}
+        record |= {key: _raw(key, record[key]) for key in _BYTES if key in record}
     return records
 
 
@@ -230,41 +246,51 @@ def _finite(text: str) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def _raw(value: Any) -> Any:
+def _raw(key: str, value: Any) -> Any:
     """A hash in bytes; what is none is left as it is."""
     try:
-        return bytes.fromhex(value)
+        data = bytes.fromhex(value)
     except (ValueError, TypeError):
         return value
+    return data if len(data) == _BYTES[key] and len(value) == 2 * len(data) else value
 
 
 def named_by(index_file: Path) -> set[str]:
     """File names of the shards that a published index names; empty where there is none or it cannot be read."""
+    return _named_by(index_file) or set()
+
+
+def _named_by(index_file: Path) -> set[str] | None:
     try:
         body = msgspec.msgpack.decode(
             zstandard.ZstdDecompressor().decompress(index_file.read_bytes(), max_output_size=1 << 28)
         )
         return {f"{digest.hex()}.msgpack.zst" for digest in body["shards"].values()}
     except (OSError, zstandard.ZstdError, msgspec.DecodeError, KeyError, TypeError, AttributeError):
-        return set()
+        return None
 
 
 def retire(folder: Path, before: set[str], now_named: set[str]) -> None:
-    """Note when shards were superseded: their mtime says so, and `sweep` reads it."""
+    """Note when shards are superseded, before they are: their mtime says so, and `sweep` reads it."""
     for name in before - now_named:
         with suppress(OSError):
             os.utime(folder / FOLDER / name)
 
 
 def sweep(folder: Path, now: float) -> int:
-    """Remove shards that the published index has not named for a week; returns how many."""
-    named, count = named_by(folder / INDEX), 0
-    with suppress(FileNotFoundError), os.scandir(folder / FOLDER) as entries:
+    """Remove shards that the published index has not named for a week; returns how many.
+
+    Where the index cannot be read, nobody knows which of them it names, and all stay.
+    """
+    named, count = _named_by(folder / INDEX), 0
+    if named is None or (folder / FOLDER).is_symlink():
+        return 0
+    with suppress(FileNotFoundError, NotADirectoryError), os.scandir(folder / FOLDER) as entries:
         for entry in entries:
             if (
                 entry.name not in named
                 and entry.name.endswith((".zst", ".new"))
-                and now - entry.stat().st_mtime > KEEP_SECONDS
+                and now - entry.stat(follow_symlinks=False).st_mtime > KEEP_SECONDS
             ):
                 Path(entry.path).unlink(missing_ok=True)
                 count += 1

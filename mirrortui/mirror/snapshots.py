@@ -2,29 +2,30 @@
 
     <root>/snapshots/<name>/<channel>/<subdir>/repodata.json{,.zst} ...   hard links of what was published
     <root>/snapshots/<name>/<channel>/<subdir>/<fn>                       only of files that upstream replaced since
-    <root>/snapshots/<name>/.snapshot.json                                written last: without it there is no snapshot
+    <root>/snapshots/<name>/<channel>/<subdir>/.names.zst                 the file names it names, for a quick look
+    <root>/snapshots/<name>/.snapshot.json                                what it is
 
-Published files are replaced by rename and never written to, so that a hard link keeps what it was made of.
-Package files that a snapshot names are never pruned.
+Published files are replaced by rename and never written to, so that a hard link keeps what it was made of. A
+snapshot is made under a hidden name and appears by one rename; it goes the same way. Package files that a
+snapshot names are never pruned.
 """
 
+import errno
 import json
 import os
 import re
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from mirrortui import naming
-from mirrortui.catalog.body import split
-from mirrortui.errors import MirrorError, UsageError
-from mirrortui.mirror import shards
+from mirrortui.errors import RefusedError, TargetError, UsageError
+from mirrortui.mirror import publish, shards
 from mirrortui.mirror.inventory import Inventory
+from mirrortui.mirror.records import Record, blocks, named_in, note_names, records
 from mirrortui.mirror.staging import JSON, ORDER
 from mirrortui.mirror.store import Store, reporting
 
@@ -32,14 +33,9 @@ FOLDER = "snapshots"
 MARK = ".snapshot.json"
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_NO_LINKS = frozenset({errno.EXDEV, errno.EPERM, errno.EMLINK, errno.EOPNOTSUPP, errno.ENOSYS})
 
 Pair = tuple[str, str]
-
-
-class _Record(msgspec.Struct, gc=False):
-    size: Any = 0
-    sha256: Any = ""
-    md5: Any = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +65,8 @@ class Difference:
 
 
 def folder(store: Store, name: str) -> Path:
-    """Where a snapshot is kept. Raises `UsageError` for a name that cannot be one."""
-    if not _NAME.fullmatch(name) or name.endswith(".new"):
+    """Where a snapshot is kept. Raises `UsageError` or `NameRefused` for a name that cannot be one."""
+    if not _NAME.fullmatch(name) or name.endswith(".part"):
         raise UsageError(
             f"“{naming.display(name)}” is no name for a snapshot", hint="Use letters, digits, “.”, “_” and “-”"
         )
@@ -78,14 +74,30 @@ def folder(store: Store, name: str) -> Path:
     return store.root / FOLDER / name
 
 
+def places(store: Store) -> list[Path]:
+    """The folders of all snapshots. What begins with a dot is being made or on its way out."""
+    place = store.root / FOLDER
+    try:
+        with os.scandir(place) as entries:
+            return sorted(
+                place / entry.name
+                for entry in entries
+                if not entry.name.startswith(".") and entry.is_dir(follow_symlinks=False)
+            )
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise TargetError(f"cannot be read: {error.strerror}", where=naming.display(place)) from error
+
+
 def listed(store: Store) -> list[Snapshot]:
-    """All snapshots, oldest first; one that was not finished is none."""
+    """All snapshots, oldest first."""
     out = []
-    for mark in (store.root / FOLDER).glob(f"*/{MARK}"):
+    for place in places(store):
         try:
-            raw = json.loads(mark.read_bytes())
+            raw = json.loads((place / MARK).read_bytes())
             pairs = tuple((str(c), str(s)) for c, s in raw["subdirs"])
-            out.append(Snapshot(mark.parent.name, float(raw["created"]), pairs, int(raw["records"]), int(raw["bytes"])))
+            out.append(Snapshot(place.name, float(raw["created"]), pairs, int(raw["records"]), int(raw["bytes"])))
         except (OSError, ValueError, KeyError, TypeError):
             continue
     return sorted(out, key=lambda snapshot: (snapshot.created, snapshot.name))
@@ -93,172 +105,132 @@ def listed(store: Store) -> list[Snapshot]:
 
 def get(store: Store, name: str) -> Snapshot:
     """One snapshot by name; raises `UsageError` naming those there are."""
-    place = folder(store, name)
-    for snapshot in listed(store):
-        if snapshot.name == place.name:
+    folder(store, name)
+    there = listed(store)
+    for snapshot in there:
+        if snapshot.name == name:
             return snapshot
-    known = ", ".join(s.name for s in listed(store)) or "none"
+    known = ", ".join(s.name for s in there) or "none"
     raise UsageError(f"there is no snapshot “{name}”", hint=f"Snapshots: {known}")
 
 
 def create(store: Store, inventory: Inventory, name: str) -> Snapshot:
-    """Freeze what is published now. Raises `UsageError` if the name is taken or nothing is published."""
+    """Freeze what is published now.
+
+    Raises `UsageError` if the name is taken or nothing is published, `RefusedError` where the published files are
+    not as a run left them (it was killed while it switched them): their encodings may differ.
+    """
     place = folder(store, name)
-    if place.exists():
+    if os.path.lexists(place):
         raise UsageError(f"there is a snapshot “{name}” already", hint="Choose another name, or delete that one")
-    pairs = tuple(pair for pair in inventory.folders() if (store.folder(*pair) / JSON).is_file())
-    if not pairs:
-        raise UsageError("nothing is published yet", hint="Run “mirrortui sync” first")
+    pairs = _published(store, inventory)
     staged = place.with_name(f".{name}.new")
-    shutil.rmtree(staged, ignore_errors=True)
-    records = total = 0
-    try:
-        with reporting(staged):
+    with reporting(staged):
+        _begin(place.parent)
+        try:
+            records = total = 0
             for pair in pairs:
-                _link(store.folder(*pair), staged / pair[0] / pair[1])
-                for record in _records(staged / pair[0] / pair[1]).values():
-                    records += 1
-                    total += record.size if isinstance(record.size, int) else 0
+                _link(store.folder(*pair), target := staged / pair[0] / pair[1])
+                count, size = note_names(target)
+                records, total = records + count, total + size
             snapshot = Snapshot(name, time.time(), pairs, records, total)
             body = asdict(snapshot) | {"subdirs": [list(pair) for pair in pairs]}
             (staged / MARK).write_text(json.dumps(body), encoding="utf-8")
+            store.flush()
             staged.rename(place)
-    except BaseException:
-        shutil.rmtree(staged, ignore_errors=True)
-        raise
+        except BaseException:
+            shutil.rmtree(staged, ignore_errors=True)
+            raise
     return snapshot
+
+
+def _published(store: Store, inventory: Inventory) -> tuple[Pair, ...]:
+    pairs = tuple(pair for pair in inventory.folders() if (store.folder(*pair) / JSON).is_file())
+    if not pairs:
+        raise UsageError("nothing is published yet", hint="Run “mirrortui sync” first")
+    for pair in pairs:
+        last = inventory.published(*pair)
+        if last is None or last.files != publish.stamps(store.folder(*pair)):
+            raise RefusedError(
+                "is not as the last run left it", where="/".join(pair), hint="Run “mirrortui sync”, then try again"
+            )
+    return pairs
+
+
+def _begin(home: Path) -> None:
+    """Make the folder of the snapshots; remove what was left of one that was being made or deleted."""
+    home.mkdir(parents=True, exist_ok=True)
+    if home.is_symlink():
+        raise TargetError(
+            "is a link that leads elsewhere", where=naming.display(home), hint="Replace it by a real folder"
+        )
+    for path in home.iterdir():
+        if path.name.startswith(".") and path.name.endswith((".new", ".gone")):
+            shutil.rmtree(path)
 
 
 def _link(source: Path, target: Path) -> None:
     target.mkdir(parents=True)
     for name in ORDER:
         if (source / name).is_file():
-            os.link(source / name, target / name)
+            clone(source / name, target / name)
     named = shards.named_by(source / shards.INDEX)
     if named:
         (target / shards.FOLDER).mkdir()
         for shard in named:
-            os.link(source / shards.FOLDER / shard, target / shards.FOLDER / shard)
+            clone(source / shards.FOLDER / shard, target / shards.FOLDER / shard)
 
 
-def delete(store: Store, name: str) -> None:
-    """Remove a snapshot; package files that nothing else names leave with the next prune, after the grace period."""
-    place = store.root / FOLDER / get(store, name).name
-    with reporting(place):
-        (place / MARK).unlink()
-        shutil.rmtree(place)
+def clone(source: Path, target: Path) -> None:
+    """Give a file a second name; where there are no hard links (or not to another's file), copy it. Raises `OSError`."""
+    try:
+        os.link(source, target, follow_symlinks=False)
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        copy = target.with_name(f".{target.name.lstrip('.')}.copy")
+        shutil.copy2(source, copy, follow_symlinks=False)
+        with copy.open("rb") as stream:
+            os.fsync(stream.fileno())
+        copy.rename(target)
 
 
-def publish(store: Store, inventory: Inventory, name: str) -> list[Pair]:
-    """Roll the live channels back to a snapshot; returns the subdirs that were switched.
-
-    Packages are all there; metadata is switched kind by kind, in the usual order. The next sync publishes
-    upstream's present state again.
-    """
+def delete(store: Store, inventory: Inventory, name: str) -> None:
+    """Remove a snapshot. For package files that nothing names any more the grace period begins now."""
     snapshot = get(store, name)
-    place = store.root / FOLDER / name
-    missing = [fn for pair in snapshot.subdirs for fn in _absent(store, place, pair)]
-    if missing:
-        raise MirrorError(
-            f"{len(missing)} packages of snapshot {name} are gone, for example {missing[0]}",
-            hint="Run “mirrortui sync” first",
-        )
+    place, now = store.root / FOLDER / name, time.time()
     for pair in snapshot.subdirs:
-        _restore(store, inventory, place, pair)
-    for kind in ORDER:
-        for pair in snapshot.subdirs:
-            source, target = place / pair[0] / pair[1] / kind, store.folder(*pair) / kind
-            with reporting(target):
-                if source.is_file():
-                    staged = target.with_name(f".{kind}.new")
-                    staged.unlink(missing_ok=True)
-                    os.link(source, staged)
-                    staged.replace(target)
-                    staged.unlink(missing_ok=True)  # rename does nothing where both are links to one file
-                else:
-                    target.unlink(missing_ok=True)
-    for pair in snapshot.subdirs:
-        inventory.set_published(*pair, None)
-    return list(snapshot.subdirs)
+        dropped = {fn for fn, entry in inventory.entries(*pair).items() if entry.dropped is not None}
+        inventory.mark_dropped(*pair, named_in(place.joinpath(*pair), dropped), now)
+    with reporting(place):
+        _begin(place.parent)
+        gone = place.with_name(f".{name}.gone")
+        place.rename(gone)
+        shutil.rmtree(gone)
 
 
-def _absent(store: Store, place: Path, pair: Pair) -> Iterator[str]:
-    live, own = store.names(*pair), {path.name for path in (place / pair[0] / pair[1]).iterdir()}
-    yield from (fn for fn in _records(place / pair[0] / pair[1]) if fn not in live and fn not in own)
-
-
-def _restore(store: Store, inventory: Inventory, place: Path, pair: Pair) -> None:
-    """Bring back package files that were replaced since, and the shards."""
-    own, live = place / pair[0] / pair[1], store.prepare(*pair)
-    for path in own.iterdir():
-        if path.name.endswith(naming.PACKAGE_SUFFIXES):
-            staged = store.part(*pair, path.name)
-            staged.unlink(missing_ok=True)
-            os.link(path, staged)
-            staged.replace(live / path.name)
-            inventory.forget(*pair, [path.name])
-    if (own / shards.FOLDER).is_dir():
-        (live / shards.FOLDER).mkdir(exist_ok=True)
-        for path in (own / shards.FOLDER).iterdir():
-            if not (live / shards.FOLDER / path.name).exists():
-                os.link(path, live / shards.FOLDER / path.name)
-
-
-def diff(store: Store, one: str, other: str = "") -> list[Difference]:
-    """What changed from one snapshot to another, or to what is published now."""
-    first = get(store, one)
-    second = get(store, other) if other else None
-    pairs = dict.fromkeys((*first.subdirs, *(second.subdirs if second else ())))
+def diff(store: Store, one: str, other: str = "", live: Iterable[Pair] = ()) -> list[Difference]:
+    """What changed from one snapshot to another, or to what is published now in the subdirs `live`."""
+    first, second = get(store, one), get(store, other) if other else None
+    base = store.root / FOLDER / other if second else store.root
     out = []
-    for pair in pairs:
-        before = _records(store.root / FOLDER / one / pair[0] / pair[1])
-        base = store.root / FOLDER / other if second else store.root
-        after = _records(base / pair[0] / pair[1])
-        changed = tuple(sorted(fn for fn in before.keys() & after.keys() if _differs(before[fn], after[fn])))
-        found = Difference(
-            *pair, tuple(sorted(after.keys() - before.keys())), tuple(sorted(before.keys() - after.keys())), changed
-        )
+    for pair in dict.fromkeys((*first.subdirs, *(second.subdirs if second else live))):
+        before = records(store.root.joinpath(FOLDER, one, *pair))
+        found = Difference(*pair, *_compare(before, blocks(base.joinpath(*pair))))
         if found.added or found.removed or found.replaced:
             out.append(found)
     return out
 
 
-def _differs(one: _Record, other: _Record) -> bool:
+def _compare(before: dict[str, Record], after: Iterable[dict[str, Record]]) -> tuple[tuple[str, ...], ...]:
+    added, replaced, seen = list[str](), list[str](), set[str]()
+    for block in after:
+        seen.update(block)
+        added += block.keys() - before.keys()
+        replaced += [fn for fn in block.keys() & before.keys() if _differs(before[fn], block[fn])]
+    return tuple(tuple(sorted(names)) for names in (added, before.keys() - seen, replaced))
+
+
+def _differs(one: Record, other: Record) -> bool:
     key = "sha256" if one.sha256 and other.sha256 else "md5"
     return bool(getattr(one, key) != getattr(other, key))
-
-
-def _records(place: Path) -> dict[str, _Record]:
-    """The records of a repodata.json, by file name; read in blocks."""
-    out: dict[str, _Record] = {}
-    if not (place / JSON).is_file():
-        return out
-    decoder = msgspec.json.Decoder(dict[str, _Record])
-    with (place / JSON).open("rb") as stream:
-        for block in split(
-            iter(lambda: stream.read(1 << 20), b""), lambda _section, data: decoder.decode(data), lambda *_: None
-        ):
-            out |= block
-    return out
-
-
-def named(store: Store, pair: Pair) -> set[str]:
-    """Package files of a subdir that any snapshot names: they are not to be pruned."""
-    out: set[str] = set()
-    for snapshot in listed(store):
-        if pair in snapshot.subdirs:
-            out.update(_records(store.root / FOLDER / snapshot.name / pair[0] / pair[1]))
-    return out
-
-
-def keep_replaced(store: Store, pair: Pair, fns: set[str]) -> None:
-    """Before files are replaced under their names: give each snapshot that names one a link to the old file."""
-    for snapshot in listed(store):
-        if pair not in snapshot.subdirs:
-            continue
-        place = store.root / FOLDER / snapshot.name / pair[0] / pair[1]
-        for fn in fns.intersection(_records(place)):
-            live, own = store.package(*pair, fn), place / fn
-            if live.is_file() and not own.exists():
-                with reporting(own):
-                    os.link(live, own)

@@ -33,10 +33,14 @@ class Store:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self._folders: dict[tuple[str, str], Path] = {}
 
     def folder(self, channel: str, subdir: str) -> Path:
         """The folder of a subdir."""
-        return self.root / naming.channel(channel) / naming.subdir(subdir)
+        known = self._folders.get((channel, subdir))
+        if known is None:
+            known = self._folders[channel, subdir] = self.root / naming.channel(channel) / naming.subdir(subdir)
+        return known
 
     def package(self, channel: str, subdir: str, fn: str) -> Path:
         """Where a package lies."""

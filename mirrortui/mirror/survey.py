@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from mirrortui.catalog import cache
 from mirrortui.catalog.index import Catalog
@@ -13,18 +13,23 @@ from mirrortui.mirror.plan import Plan
 from mirrortui.mirror.presence import Presence, presence
 from mirrortui.mirror.solving import Solved, check
 from mirrortui.mirror.store import Disk, Store
-from mirrortui.selection.decide import decide, decide_quickly
+from mirrortui.selection.decide import Decision, decide, decide_quickly
 from mirrortui.selection.estimate import Details, Estimate, details, estimate
 from mirrortui.selection.explain import Answer, explain
+from mirrortui.selection.nametable import NameTable, name_table
 
 
 @dataclass(frozen=True)
 class Survey:
-    """What upstream has (as far as it was fetched) and what is on disk; immutable, no network."""
+    """What upstream has (as far as it was fetched) and what is on disk; immutable, no network.
+
+    Several threads may ask the same survey.
+    """
 
     catalog: Catalog
     presences: dict[tuple[str, str], Presence]
     disk: Disk
+    _last: list[tuple[MirrorConfig, Decision]] = field(default_factory=list, repr=False, compare=False)
 
     @property
     def pairs(self) -> tuple[tuple[str, str], ...]:
@@ -39,29 +44,49 @@ class Survey:
         `quick` answers within a keystroke even where dependencies come in, with an upper bound of them
         (`Estimate.approximate`). The exact answer may take seconds; `cancelled` ends it with `closure.Cancelled`.
         """
-        decision = decide_quickly(self.catalog, config) if quick else decide(self.catalog, config, cancelled)
+        decision = self._decide(config, quick=quick, cancelled=cancelled)
         verified = {pair: here.verified for pair, here in self.presences.items()}
         free, total = self.disk.free, self.disk.total
         return estimate(config, decision.selection, verified, free=free, total=total, approximate=decision.approximate)
 
+    def _decide(
+        self, config: MirrorConfig, *, quick: bool = False, cancelled: Callable[[], bool] = lambda: False
+    ) -> Decision:
+        """The last exact decision is kept: a plan, its explanations and its details are asked for one after the other."""
+        for known, decision in self._last[:]:
+            if known == config:
+                return decision
+        if quick:
+            return decide_quickly(self.catalog, config)
+        decision = decide(self.catalog, config, cancelled)
+        self._last[:] = [(config, decision)]
+        return decision
+
+    def names(
+        self, config: MirrorConfig, *, quick: bool = False, cancelled: Callable[[], bool] = lambda: False
+    ) -> NameTable:
+        """Every package name with what of it is in; `quick` and `cancelled` as for `estimate`."""
+        decision = self._decide(config, quick=quick, cancelled=cancelled)
+        return name_table(decision.selection, approximate=decision.approximate)
+
     def details(self, config: MirrorConfig) -> Details:
         """What the selection is made of: growth, largest names, license families."""
-        return details(decide(self.catalog, config).selection, now=time.time())
+        return details(self._decide(config).selection, now=time.time())
 
     def explain(self, config: MirrorConfig, question: str) -> list[Answer]:
         """Why the records that a file name or MatchSpec names are in or out."""
-        return explain(config, decide(self.catalog, config), question)
+        return explain(config, self._decide(config), question)
 
     def check(self, config: MirrorConfig, environments: Iterable[str]) -> list[Solved]:
         """Solve environments on the metadata that a run would publish, on every platform."""
-        return check(config, decide(self.catalog, config), environments)
+        return check(config, self._decide(config), environments)
 
     def plan(self, config: MirrorConfig) -> Plan:
         """What a run would do now."""
         now = time.time()
         inventory = Inventory(config.state)
         try:
-            decision = decide(self.catalog, config)
+            decision = self._decide(config)
             todo = planning.work(config, decision.selection, self.presences, now)
             missing = [
                 f"{channel.name}/{subdir}: its index was not read yet; refresh it"

@@ -3,25 +3,39 @@
 import hashlib
 import os
 import random
+import threading
 import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
+from mirrortui.mirror import retention, snapshots
 from mirrortui.mirror.inventory import Entry, Inventory
+from mirrortui.mirror.records import records
 from mirrortui.mirror.store import Store
 
 NOTE = "verify started"
-BATCH = 256
-_BLOCK = 1 << 20
+RESUME_SECONDS = 30 * 86400.0
+"""An unfinished pass that began longer ago is not gone on with."""
+
+PAGE = 4096
+GROUP_FILES, GROUP_BYTES = 32, 8 << 20
+"""A thread takes small files by the group: handing over costs as much as hashing one. Large ones keep all cores busy."""
+
+_BLOCK = 256 << 10
+_NOTE_FILES, _NOTE_SECONDS = 2000, 1.0
+_POLL = 0.2
 
 Pair = tuple[str, str]
 
 
 class Bad(NamedTuple):
-    """A file that is not what the inventory says. `reason`: missing, size, hash or unreadable; hashes in hex."""
+    """A file that is not what the inventory says. `reason`: missing, size, hash or unreadable; hashes in hex.
+
+    `channel` begins with `snapshots/<name>/` for a file that only this snapshot holds.
+    """
 
     channel: str
     subdir: str
@@ -30,10 +44,19 @@ class Bad(NamedTuple):
     expected: str
     found: str = ""
 
+    @property
+    def path(self) -> str:
+        """The file's path below the root."""
+        return f"{self.channel}/{self.subdir}/{self.fn}"
+
 
 @dataclass
 class Verified:
-    """What a pass has found so far. `skipped` files had been hashed in an earlier, unfinished pass."""
+    """What a pass has found so far. `skipped` files had been hashed in an earlier, unfinished pass.
+
+    `orphans` are package files in mirrored folders that the inventory does not know, as paths below the root; they are
+    looked for at the end.
+    """
 
     files: int = 0
     bytes: int = 0
@@ -43,6 +66,16 @@ class Verified:
     bad: list[Bad] = field(default_factory=list)
     orphans: list[str] = field(default_factory=list)
     seconds: float = 0.0
+    finished: bool = False
+
+
+class _Group(NamedTuple):
+    """Files of one folder that a thread hashes in one go; `live` if the inventory knows them."""
+
+    pair: Pair
+    folder: Path
+    entries: list[Entry]
+    live: bool
 
 
 def verify(
@@ -55,105 +88,205 @@ def verify(
     stopped: Callable[[], bool] = lambda: False,
     rng: random.Random | None = None,
 ) -> Verified:
-    """Hash all known files, or a random share of them (`sample`, 0 to 1).
+    """Hash all known files, or a random share of them (`sample`, 0 to 1), and what snapshots hold themselves.
 
     A whole pass that is stopped is gone on with by the next one: files hashed since it began are not hashed
-    again. `inventory` must be open for writing.
+    again. `inventory` must be open for writing. `report` and `stopped` are called in this thread, some times a second.
     """
-    begun, clock = _begin(inventory, whole=sample >= 1.0), time.monotonic()
-    todo = _todo(inventory, begun, sample, rng or random.Random())  # noqa: S311 - a sample, no secret
-    out = Verified(
-        files_total=sum(len(entries) for entries in todo.values()),
-        bytes_total=sum(entry.size for entries in todo.values() for entry in entries),
-        skipped=sum(len(inventory.entries(*pair)) for pair in todo) - sum(len(e) for e in todo.values())
-        if sample >= 1.0
-        else 0,
-    )
-    with ThreadPoolExecutor(threads or os.cpu_count() or 2) as pool:
-        for pair, entries in todo.items():
-            folder = store.folder(*pair)
-            for start in range(0, len(entries), BATCH):
-                if stopped():
-                    out.seconds = time.monotonic() - clock
-                    return out
-                batch = entries[start : start + BATCH]
-                right = []
-                for entry, bad in zip(batch, pool.map(lambda e, f=folder, p=pair: _check(f, p, e), batch), strict=True):
-                    out.files += 1
-                    out.bytes += entry.size
-                    if bad is None:
-                        right.append(entry.fn)
-                    else:
-                        out.bad.append(bad)
-                inventory.mark_verified(*pair, right, time.time())
-                out.seconds = time.monotonic() - clock
-                report(out)
-    out.orphans = sorted(_orphans(store, inventory))
-    if sample >= 1.0:
-        inventory.set_note(NOTE, "")
-    out.seconds = time.monotonic() - clock
+    whole = sample >= 1.0
+    begun, out, groups = _begin(inventory) if whole else float("inf"), Verified(), list[Iterable[_Group]]()
+    for pair in inventory.folders():
+        entries: Iterable[Entry]
+        if whole:
+            count, size = inventory.amount(*pair, begun)
+            entries = _paged(inventory, pair, begun)
+            out.skipped += inventory.amount(*pair)[0] - count
+        else:
+            entries = chosen = _sampled(inventory, pair, sample, rng or random.Random())  # noqa: S311 - no secret
+            count, size = len(chosen), sum(entry.size for entry in chosen)
+        out.files_total, out.bytes_total = out.files_total + count, out.bytes_total + size
+        groups.append(_grouped(pair, store.folder(*pair), entries, live=True))
+    for pair, folder, held in _held(store, inventory):
+        out.files_total += len(held)
+        out.bytes_total += sum(entry.size for entry in held)
+        groups.append(_grouped(pair, folder, held, live=False))
+    work = _Pass(inventory, out, threads or len(os.sched_getaffinity(0)), report, stopped)
+    work.run(group for some in groups for group in some)
+    if not stopped():
+        out.orphans = sorted(_orphans(store, inventory))
+        out.finished = True
+        if whole:
+            inventory.set_note(NOTE, "")
+    work.report()
     return out
 
 
-def _begin(inventory: Inventory, *, whole: bool) -> float:
+def _begin(inventory: Inventory) -> float:
     """When the pass began: now, or when the unfinished one did."""
-    if not whole:
-        return float("inf")
-    noted = inventory.note(NOTE)
-    if noted:
+    noted, now = inventory.note(NOTE), time.time()
+    if noted and now - RESUME_SECONDS < float(noted) <= now:
         return float(noted)
-    now = time.time()
     inventory.set_note(NOTE, repr(now))
     return now
 
 
-def _todo(inventory: Inventory, begun: float, sample: float, rng: random.Random) -> dict[Pair, list[Entry]]:
-    todo = {}
-    for pair in inventory.folders():
-        entries = inventory.unverified_since(*pair, begun)
-        if sample < 1.0 and entries:
-            chosen = set(rng.sample(range(len(entries)), max(1, round(sample * len(entries)))))
-            entries = [entry for place, entry in enumerate(entries) if place in chosen]
-        todo[pair] = entries
-    return todo
+def _paged(inventory: Inventory, pair: Pair, begun: float) -> Iterator[Entry]:
+    page = inventory.unverified_since(*pair, begun, limit=PAGE)
+    while page:
+        yield from page
+        page = inventory.unverified_since(*pair, begun, page[-1].fn, PAGE)
 
 
-def _check(folder: Path, pair: Pair, entry: Entry) -> Bad | None:
+def _sampled(inventory: Inventory, pair: Pair, share: float, rng: random.Random) -> list[Entry]:
+    """A share of a subdir's files, rounded, but at least one."""
+    count = inventory.amount(*pair)[0]
+    chosen = set(rng.sample(range(count), max(1, round(share * count)))) if count else set()
+    return [entry for place, entry in enumerate(_paged(inventory, pair, float("inf"))) if place in chosen]
+
+
+def _held(store: Store, inventory: Inventory) -> Iterator[tuple[Pair, Path, list[Entry]]]:
+    """Files that snapshots hold themselves, as their records describe them."""
+    for place in snapshots.places(store):
+        for pair in inventory.folders():
+            own = retention.kept(place, pair)
+            entries = [
+                Entry(fn, record.size if isinstance(record.size, int) else -1, 0, next(iter(record.digests.values())))
+                for fn, record in (records(place.joinpath(*pair), own) if own else {}).items()
+                if record.digests
+            ]
+            yield (f"{snapshots.FOLDER}/{place.name}/{pair[0]}", pair[1]), place.joinpath(*pair), entries
+
+
+def _grouped(pair: Pair, folder: Path, entries: Iterable[Entry], *, live: bool) -> Iterator[_Group]:
+    group, size = list[Entry](), 0
+    for entry in entries:
+        group.append(entry)
+        size += entry.size
+        if len(group) == GROUP_FILES or size >= GROUP_BYTES:
+            yield _Group(pair, folder, group, live)
+            group, size = [], 0
+    if group:
+        yield _Group(pair, folder, group, live)
+
+
+class _Pass:
+    """Hands groups to threads, and takes in and notes what they found."""
+
+    def __init__(
+        self,
+        inventory: Inventory,
+        out: Verified,
+        threads: int,
+        report: Callable[[Verified], None],
+        stopped: Callable[[], bool],
+    ) -> None:
+        self.inventory, self.out, self.threads, self.tell, self.stopped = inventory, out, threads, report, stopped
+        self.halt, self.clock = threading.Event(), time.monotonic()
+        self.noted, self.right = self.clock, dict[Pair, list[str]]()
+        self.pending: set[Future[tuple[_Group, list[Bad | None]]]] = set()
+
+    def run(self, groups: Iterable[_Group]) -> None:
+        """Hash until all is done or `stopped` says so; then the files that are being hashed are given up."""
+        with ThreadPoolExecutor(self.threads) as pool:
+            try:
+                for group in groups:
+                    self.pending.add(pool.submit(_hash_all, group, self.halt))
+                    self.gather(2 * self.threads)
+                    if self.stopped():
+                        break
+                self.gather(0)
+            finally:
+                self.halt.set()
+        for job in self.pending:
+            self.take(*job.result())
+        self.note()
+
+    def gather(self, most: int) -> None:
+        """Wait until no more than `most` groups are under way."""
+        while len(self.pending) > most and not self.stopped():
+            done, self.pending = wait(self.pending, timeout=_POLL, return_when=FIRST_COMPLETED)
+            for job in done:
+                self.take(*job.result())
+            self.report()
+
+    def report(self) -> None:
+        self.out.seconds = time.monotonic() - self.clock
+        self.tell(self.out)
+
+    def take(self, group: _Group, found: list[Bad | None]) -> None:
+        """Count a group's files, as far as they were hashed."""
+        right = self.right.setdefault(group.pair, []) if group.live else []
+        for entry, bad in zip(group.entries, found, strict=False):
+            self.out.files += 1
+            self.out.bytes += max(entry.size, 0)
+            if bad is None:
+                right.append(entry.fn)
+            else:
+                self.out.bad.append(bad)
+        if sum(map(len, self.right.values())) > _NOTE_FILES or time.monotonic() - self.noted > _NOTE_SECONDS:
+            self.note()
+
+    def note(self) -> None:
+        """Write down which files were right, for a pass that is stopped."""
+        for pair, fns in self.right.items():
+            self.inventory.mark_verified(*pair, fns, time.time())
+        self.right, self.noted = {}, time.monotonic()
+
+
+def _hash_all(group: _Group, halt: threading.Event) -> tuple[_Group, list[Bad | None]]:
+    """Hash the files of a group in turn; the list is shorter where `halt` was set."""
+    buffer, out = bytearray(_BLOCK), list[Bad | None]()
+    for entry in group.entries:
+        bad = _check(group, entry, buffer, halt)
+        if halt.is_set():
+            break
+        out.append(bad)
+    return group, out
+
+
+def _check(group: _Group, entry: Entry, buffer: bytearray, halt: threading.Event) -> Bad | None:
     """Hash one file. Digests of 16 bytes are md5: some old records have nothing better."""
     kind = "md5" if len(entry.digest) == 16 else "sha256"
     expected = f"{kind}:{entry.digest.hex()}"
+    digest, view = hashlib.new(kind, usedforsecurity=False), memoryview(buffer)
     try:
-        with (folder / entry.fn).open("rb", buffering=0) as stream:
+        with open(f"{group.folder}/{entry.fn}", "rb", buffering=0) as stream:
             size = os.fstat(stream.fileno()).st_size
-            if size != entry.size:
-                return Bad(*pair, entry.fn, "size", expected, f"{size} bytes instead of {entry.size}")
-            digest = hashlib.new(kind, usedforsecurity=False)
-            buffer = bytearray(min(_BLOCK, size or 1))
-            view = memoryview(buffer)
-            while count := stream.readinto(buffer):
+            if size != entry.size >= 0:
+                return Bad(*group.pair, entry.fn, "size", expected, f"{size} bytes instead of {entry.size}")
+            while (count := stream.readinto(buffer)) and not halt.is_set():
                 digest.update(view[:count])
     except FileNotFoundError:
-        return Bad(*pair, entry.fn, "missing", expected)
+        return Bad(*group.pair, entry.fn, "missing", expected)
     except OSError as error:
-        return Bad(*pair, entry.fn, "unreadable", expected, error.strerror or str(error))
+        return Bad(*group.pair, entry.fn, "unreadable", expected, error.strerror or str(error))
     if digest.digest() != entry.digest:
-        return Bad(*pair, entry.fn, "hash", expected, f"{kind}:{digest.hexdigest()}")
+        return Bad(*group.pair, entry.fn, "hash", expected, f"{kind}:{digest.hexdigest()}")
     return None
 
 
 def _orphans(store: Store, inventory: Inventory) -> Iterator[str]:
-    """Package files in mirrored folders that the inventory does not know, as paths below the root."""
     for pair in inventory.folders():
-        known = inventory.entries(*pair)
-        for name in store.names(*pair):
-            if name not in known:
-                yield "/".join((*pair, name))
+        known = {row[0] for row in inventory.known(*pair)}
+        yield from ("/".join((*pair, name)) for name in store.names(*pair) - known)
 
 
-def condemn(store: Store, inventory: Inventory, bad: list[Bad]) -> None:
-    """Remove bad files and forget them: the next run fetches them anew, or leaves them out of what it publishes."""
+def distrust(store: Store, inventory: Inventory, bad: Iterable[Bad]) -> list[Bad]:
+    """Forget bad files, so that the next run hashes them once more and fetches what is wrong; returns what it cannot mend.
+
+    A file that the metadata names stays until another takes its place. One that is on its way out is removed; if a
+    snapshot names it, or holds it, it is lost. Of an unreadable one the disk is to be looked at first.
+    """
+    lost = []
     for item in bad:
-        if item.reason == "unreadable":  # removing may fail the same way, and the disk is to be looked at first
+        pair = (item.channel, item.subdir)
+        entry = inventory.entries(*pair).get(item.fn)
+        if item.reason == "unreadable" or entry is None:
+            lost.append(item)
             continue
-        store.remove(item.channel, item.subdir, [item.fn])
-        inventory.forget(item.channel, item.subdir, [item.fn])
+        if entry.dropped is not None:
+            store.remove(*pair, [item.fn])
+            if retention.named(store, pair, {item.fn}):
+                lost.append(item)
+        inventory.forget(*pair, [item.fn])
+    return lost

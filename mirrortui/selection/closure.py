@@ -7,6 +7,7 @@ satisfies, are brought in. Dependencies that nothing kept can satisfy are report
 
 from collections import Counter
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -28,6 +29,26 @@ Providers = list[tuple[Pair, Ints]]
 
 PROMOTED = (Reason.NOT_INCLUDED,)
 LAST_RESORT = (Reason.OLDER_VERSION, Reason.OLDER_BUILD)
+
+
+@dataclass(frozen=True, slots=True)
+class Brought:
+    """Rows that one dependency brought in; `world` are the subdirs in which the records that asked for it may be."""
+
+    channel: str
+    world: tuple[Pair, ...]
+    pair: Pair
+    rows: Ints
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """A closed selection, what is broken in it, and what was brought in, in the order in which that happened."""
+
+    selection: Selection
+    broken: tuple[Broken, ...]
+    brought: tuple[Brought, ...]
 
 
 class Cancelled(MirrorError):
@@ -54,12 +75,13 @@ def bases(config: MirrorConfig, channel: Channel) -> list[str]:
 
 def close(
     catalog: Catalog, config: MirrorConfig, selection: Selection, cancelled: Callable[[], bool] = lambda: False
-) -> tuple[Selection, tuple[Broken, ...]]:
-    """Return the closed selection and what is broken in it. Raises `Cancelled` soon after `cancelled()` turns true.
+) -> Closed:
+    """Bring in what the kept records of every channel need. Raises `Cancelled` soon after `cancelled()` turns true.
 
     The same catalog and rules give the same answer in any process: nothing depends on the order of a set.
     """
     reasons = {pair: np.array(item.reasons) for pair, item in selection.subdirs.items()}
+    brought: list[Brought] = []
     worlds = []
     for channel in config.channels:
         if not config.rules(channel).with_dependencies:
@@ -69,7 +91,7 @@ def close(
             pairs = [(name, subdir) for name in names for subdir in dict.fromkeys((target, "noarch"))]
             limits = {name: config.rules(config.channel(name)) for name in names}
             known_pairs = [pair for pair in pairs if pair in reasons]
-            worlds.append(_World(catalog, (channel.name, target), known_pairs, limits, reasons, cancelled))
+            worlds.append(_World(catalog, (channel.name, target), known_pairs, limits, reasons, brought, cancelled))
     # A noarch or base record that one platform brings in has to be closed on the others, too.
     while any(world.close() for world in worlds):
         pass
@@ -80,7 +102,7 @@ def close(
             worst[key] = item
     done = {pair: SubdirSelection(item.index, reasons[pair]) for pair, item in selection.subdirs.items()}
     order = sorted(worst.values(), key=lambda b: (-b.packages, b.spec, b.channel, b.subdir))
-    return Selection(done), tuple(order)
+    return Closed(Selection(done), tuple(order), tuple(brought))
 
 
 class _World:
@@ -93,11 +115,12 @@ class _World:
         pairs: Iterable[Pair],
         limits: dict[str, Rules],
         reasons: dict[Pair, Reasons],
+        brought: list[Brought],
         cancelled: Callable[[], bool],
     ) -> None:
         self.target = target
         self.indexes = {pair: catalog.indexes[pair] for pair in pairs}
-        self.limits, self.reasons, self.cancelled = limits, reasons, cancelled
+        self.limits, self.reasons, self.brought, self.cancelled = limits, reasons, brought, cancelled
         self.looked_at = {pair: np.zeros(index.rows, bool) for pair, index in self.indexes.items()}
         self.seen: set[str] = set()
         self.unmet: dict[str, tuple[Pair, Reason]] = {}
@@ -124,7 +147,7 @@ class _World:
 
     def _level(self, texts: list[str]) -> dict[Pair, list[Ints]]:
         """Bring in the providers of some dependencies, older ones only when all others are in; returns the new rows."""
-        found: dict[Pair, list[Ints]] = {}
+        before = len(self.brought)
         waiting: list[tuple[str, Providers]] = []
         for number, text in enumerate(texts):
             if number % 256 == 0 and self.cancelled():
@@ -133,31 +156,34 @@ class _World:
             if spec is None:
                 continue
             providers = [(pair, rows) for pair, index in self.indexes.items() if len(rows := provide(spec, index))]
-            self._promote(providers, PROMOTED, 0, found)
+            self._promote(text, providers, PROMOTED, 0)
             if providers and not self._kept(providers):
                 waiting.append((text, providers))
-        for text, providers in waiting:
-            if self._kept(providers):
-                continue
-            self._promote(providers, LAST_RESORT, 1, found)
+        for text, providers in [item for item in waiting if not self._kept(item[1])]:
+            self._promote(text, providers, LAST_RESORT, 1)
             if not self._kept(providers):
                 self.unmet[text] = self._fault(providers)
+        found: dict[Pair, list[Ints]] = {}
+        for item in self.brought[before:]:
+            found.setdefault(item.pair, []).append(item.rows)
         return found
 
     def _kept(self, providers: Providers) -> bool:
         return any(bool((self.reasons[pair][rows] < Reason.REPLACED).any()) for pair, rows in providers)
 
-    def _promote(
-        self, providers: Providers, which: tuple[Reason, ...], least: int, found: dict[Pair, list[Ints]]
-    ) -> None:
+    def _promote(self, text: str, providers: Providers, which: tuple[Reason, ...], least: int) -> None:
+        """Bring in the newest providers; what is in already counts, whoever asked for it: so no order matters."""
         for pair, rows in providers:
-            chosen = rows[np.isin(self.reasons[pair][rows], which)]
-            rules = self.limits[pair[0]]
-            if len(chosen):
+            reasons, rules = self.reasons[pair], self.limits[pair[0]]
+            out = np.isin(reasons[rows], which)
+            if out.any():
+                newest = rows[out | (reasons[rows] < Reason.REPLACED)]
                 versions = max(rules.newest_versions, least)
-                chosen = newest_rows(self.indexes[pair], chosen, versions, rules.newest_builds, rules.python)
-                self.reasons[pair][chosen] = Reason.DEPENDENCY
-                found.setdefault(pair, []).append(chosen)
+                newest = newest_rows(self.indexes[pair], newest, versions, rules.newest_builds, rules.python)
+                chosen = newest[np.isin(reasons[newest], which)]
+                reasons[chosen] = Reason.DEPENDENCY
+                if len(chosen):
+                    self.brought.append(Brought(self.target[0], tuple(self.indexes), pair, chosen, text))
 
     def _fault(self, providers: Providers) -> tuple[Pair, Reason]:
         """The rule that threw most providers out, and where; a second format of a build is no provider of its own."""

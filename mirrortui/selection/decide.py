@@ -14,10 +14,11 @@ from mirrortui.selection.select import Selection, SubdirSelection, select
 
 @dataclass(frozen=True)
 class Decision:
-    """A selection, what is broken in it, and whether its dependencies are an upper bound (`approximate`)."""
+    """A selection, what is broken in it, what dependencies brought in, and whether that is only an estimate (`approximate`)."""
 
     selection: Selection
     broken: tuple[Broken, ...] = ()
+    brought: tuple[closure.Brought, ...] = ()
     approximate: bool = False
 
 
@@ -29,8 +30,8 @@ def decide(catalog: Catalog, config: MirrorConfig, cancelled: Callable[[], bool]
     chosen = select(catalog, config)
     if all(item.whole for item in chosen.subdirs.values()):
         return Decision(chosen)
-    closed, broken = closure.close(catalog, config, chosen, cancelled)
-    return Decision(closed, broken)
+    closed = closure.close(catalog, config, chosen, cancelled)
+    return Decision(closed.selection, closed.broken, closed.brought)
 
 
 def decide_quickly(catalog: Catalog, config: MirrorConfig) -> Decision:

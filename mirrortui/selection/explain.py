@@ -6,17 +6,15 @@ from typing import Any
 
 import numpy as np
 
-from mirrortui.catalog.depends import depends
 from mirrortui.catalog.index import SubdirIndex
 from mirrortui.config import MirrorConfig, Selection
 from mirrortui.naming import PACKAGE_SUFFIXES, display
-from mirrortui.selection import closure, licenses
+from mirrortui.selection import licenses
+from mirrortui.selection.chains import Chains
 from mirrortui.selection.decide import Decision
 from mirrortui.selection.environments import seeds
 from mirrortui.selection.reasons import WORDS, Reason
 from mirrortui.selection.rows import rows
-
-MAX_CHAIN = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +49,8 @@ class Answer:
 
 def explain(config: MirrorConfig, decision: Decision, question: str, limit: int = 1000) -> list[Answer]:
     """Answer for every record that a file name or MatchSpec names, newest version first. Raises `ConfigError`."""
-    is_file = question.endswith(PACKAGE_SUFFIXES) and "/" not in question
-    chains = Chains(config, decision)
+    is_file = question.endswith(PACKAGE_SUFFIXES) and "/" not in question and "::" not in question
+    chains = Chains(decision)
     out: list[Answer] = []
     for pair, item in decision.selection.subdirs.items():
         index = item.index
@@ -70,7 +68,7 @@ def _one(index: SubdirIndex, fn: str) -> Any:
     return np.array([] if row is None else [row], np.int64)
 
 
-def _answer(config: MirrorConfig, chains: Chains, pair: Pair, row: int) -> Answer:
+def _answer(config: MirrorConfig, chains: Chains, pair: tuple[str, str], row: int) -> Answer:
     item = chains.subdirs[pair]
     index, reason = item.index, Reason(int(item.reasons[row]))
     rules = config.rules(config.channel(pair[0]))
@@ -100,11 +98,12 @@ def _rules(index: SubdirIndex, rules: Selection, reason: Reason, row: int) -> It
                 yield f"exclude_licenses {word}: the record says {display(text or family or 'nothing', 80)}"
         yield f"the record says {display(text or family or 'nothing', 80)}"
     else:
+        dates = (("before", rules.before), ("min_age", rules.min_age))
         keys = {
             Reason.FORMAT: f"formats = {rules.formats}",
             Reason.PYTHON: f"python = {', '.join(rules.python)}",
             Reason.MAX_SIZE: f"max_size = {rules.max_size}",
-            Reason.TOO_NEW: f"before = {rules.before}" if rules.before else f"min_age = {rules.min_age}",
+            Reason.TOO_NEW: ", ".join(f"{key} = {text}" for key, text in dates if text),
             Reason.OLDER_VERSION: f"newest_versions = {rules.newest_versions}",
             Reason.OLDER_BUILD: f"newest_builds = {rules.newest_builds}",
         }

@@ -63,8 +63,8 @@ def accepted(tag: str, minor: str) -> bool:
     abi = {"name": "python_abi", "version": minor, "build": build, "build_number": 0}
     if not all(spec.matches(abi) for spec in abis):
         return False
-    # Only a dependency that names a patch release can tell patch releases apart.
-    patches = range(99, -1, -1) if _EXACT.search(tag) else (99,)
+    # Only a dependency that names a patch release can tell all but the first (3.9.0 is 3.9) apart.
+    patches = range(99, -1, -1) if _EXACT.search(tag) else (99, 0)
     return any(
         all(
             spec.matches({"name": "python", "version": f"{minor}.{patch}", "build": "0_cpython", "build_number": 0})

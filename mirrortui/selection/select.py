@@ -166,7 +166,7 @@ class _Rules:
         if self.rules.min_age:
             limits.append(int((self.now - quantities.duration(self.rules.min_age)) * 1000))
         if limits:
-            self._drop(Reason.TOO_NEW, np.greater(self.index.stamp, min(limits)))
+            self._drop(Reason.TOO_NEW, np.greater(self.index.stamp, max(min(limits), -1)))
 
     def _newest(self) -> None:
         for count, newest, reason in (

@@ -18,9 +18,7 @@ def open_client(config: MirrorConfig) -> httpx.AsyncClient:
     Raises `ConfigError` for a proxy or CA bundle that cannot be used, and for a netrc file that cannot be read.
     """
     settings = config.transfer
-    client = transport.open_client(
-        connections=settings.connections, proxy=settings.proxy, ca_bundle=settings.ca_bundle
-    )
+    client = transport.open_client(connections=settings.connections, proxy=settings.proxy, ca_bundle=settings.ca_bundle)
     passwords = _netrc()
     if passwords is not None:
         client.auth = passwords

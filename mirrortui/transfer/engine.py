@@ -6,17 +6,17 @@ Cancelling `run` stops at the next chunk; what was received stays as `.part` fil
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 
-from mirrortui.catalog.http import get
 from mirrortui.errors import MirrorError, TransferError, UpstreamError, UpstreamUnreachable
 from mirrortui.mirror.store import from_os
 from mirrortui.naming import display
 from mirrortui.transfer import partfile
+from mirrortui.transfer.direct import Answer, Getter
 from mirrortui.transfer.job import Flight, Job, Outcome
 from mirrortui.transfer.limits import RateLimit
 from mirrortui.transfer.partfile import PartFile
@@ -39,6 +39,7 @@ class Engine:
         self.flights: dict[int, Flight] = {}
         self.received = 0
         self.hosts = Hosts()
+        self._getter = Getter(client)
         self._running = asyncio.Event()
         self._running.set()
         self.stall_seconds = STALL_SECONDS
@@ -76,7 +77,8 @@ class Engine:
         if job.check:
             digest = await asyncio.to_thread(partfile.check, job)
             if digest is not None:
-                return _outcome(job, "adopted", digest)
+                found = job.final.stat()
+                return Outcome(job, "adopted", found.st_size, found.st_mtime_ns, digest)
         course = Course(job.urls, self.retries, job.size)
         while (url := course.next(self.hosts)) is not None:
             host = host_of(url)
@@ -84,7 +86,7 @@ class Engine:
             await self.hosts.wait(host)
             flight.waiting = ""
             try:
-                digest = await self._attempt(flight, url)
+                outcome = await self._attempt(flight, url)
             except TransferError as error:
                 self.hosts.bad(host, error)
                 pause = course.failed(url, error, flight.done - flight.start)
@@ -93,11 +95,11 @@ class Engine:
                 await asyncio.sleep(pause)
             else:
                 self.hosts.good(host)
-                return _outcome(job, "fetched", digest)
+                return outcome
         last = course.last
         return Outcome(job, "failed", reason=last.reason, text=display(f"{partfile.describe(job)} {last.what}"))
 
-    async def _attempt(self, flight: Flight, url: str) -> bytes:
+    async def _attempt(self, flight: Flight, url: str) -> Outcome:
         """One request: resume what is there, verify, rename. Raises `TransferError`, or `MirrorError` for the disk."""
         job = flight.job
         try:
@@ -107,13 +109,12 @@ class Engine:
         try:
             offset = await _resume(part)
             flight.start = flight.done = part.received
-            async with _transport_errors(url), self._open(url, offset) as response:
-                _accept(response, part, url)
-                flight.done = part.received
-                await self._receive(flight, part, response)
-            digest = part.verify()
-            part.close()
-            job.part.rename(job.final)
+            with _transport_errors(url):
+                async with self._getter.get(url, offset) as answer:
+                    _accept(answer, part, url)
+                    flight.done = part.received
+                    await self._receive(flight, part, answer)
+            return Outcome(job, "fetched", *part.finish())
         except TransferError as error:
             if error.reason in FRESH:
                 part.restart()
@@ -122,20 +123,13 @@ class Engine:
             raise from_os(error, job.part) from error
         finally:
             part.close()
-        return digest
 
-    @contextlib.asynccontextmanager
-    async def _open(self, url: str, offset: int) -> AsyncIterator[httpx.Response]:
-        headers = {"Range": f"bytes={offset}-"} if offset else {}
-        async with get(self.client, url, headers) as response:
-            yield response
-
-    async def _receive(self, flight: Flight, part: PartFile, response: httpx.Response) -> None:
+    async def _receive(self, flight: Flight, part: PartFile, answer: Answer) -> None:
         loop = asyncio.get_running_loop()
         mark, goal = part.received, STALL_BYTES
         try:
             async with asyncio.timeout(self.stall_seconds) as guard:
-                async for chunk in response.stream:  # type: ignore[union-attr]  # always the asynchronous kind here
+                while (chunk := await answer.read()) is not None:
                     part.write(chunk)
                     count = len(chunk)
                     self.received += count
@@ -158,11 +152,11 @@ async def _resume(part: PartFile) -> int:
     return await asyncio.to_thread(part.resume) if part.held > INLINE else part.resume()
 
 
-def _accept(response: httpx.Response, part: PartFile, url: str) -> None:
+def _accept(answer: Answer, part: PartFile, url: str) -> None:
     """Check status and range against what was asked; an ignored range means starting anew."""
-    status = response.status_code
+    status = answer.status
     if status == 206:
-        start = response.headers.get("content-range", "").removeprefix("bytes ").partition("-")[0]
+        start = (answer.field("content-range") or "").removeprefix("bytes ").partition("-")[0]
         if start != str(part.received):
             part.restart()
             raise TransferError("was answered with another range than asked", reason="server", where=display(url))
@@ -173,8 +167,8 @@ def _accept(response: httpx.Response, part: PartFile, url: str) -> None:
         part.restart()
         raise TransferError("could not be resumed", reason="server", where=display(url))
     else:
-        raise from_status(status, url, response.headers.get("retry-after", ""))
-    length = response.headers.get("content-length", "")
+        raise from_status(status, url, answer.field("retry-after") or "")
+    length = answer.field("content-length") or ""
     if part.job.size >= 0 and length.isdigit() and part.received + int(length) > part.job.size:
         raise TransferError(
             f"is announced with {part.received + int(length)} bytes, its record says {part.job.size}",
@@ -183,8 +177,8 @@ def _accept(response: httpx.Response, part: PartFile, url: str) -> None:
         )
 
 
-@contextlib.asynccontextmanager
-async def _transport_errors(url: str) -> AsyncIterator[None]:
+@contextlib.contextmanager
+def _transport_errors(url: str) -> Iterator[None]:
     """Map what httpx and the redirect rules raise to reasons."""
     try:
         yield
@@ -200,11 +194,6 @@ async def _transport_errors(url: str) -> AsyncIterator[None]:
 def _network(error: Exception) -> str:
     text = str(error).lower()
     return "tls" if "tls" in text or "certificate" in text or "ssl" in text else "network"
-
-
-def _outcome(job: Job, status: str, digest: bytes) -> Outcome:
-    found = job.final.stat()
-    return Outcome(job, status, found.st_size, found.st_mtime_ns, digest)
 
 
 def _first(errors: BaseExceptionGroup[Any]) -> BaseException:

@@ -21,7 +21,7 @@ class PartFile:
         self.job = job
         self.kind = job.digest[0] if job.digest else "sha256"
         self.fd = os.open(job.part, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
-        self.hash = hashlib.new(self.kind, usedforsecurity=False)
+        self.hash = _new(self.kind)
         self.received = 0
         self.held = os.fstat(self.fd).st_size
 
@@ -42,7 +42,7 @@ class PartFile:
         """Throw away what was received."""
         os.ftruncate(self.fd, 0)
         os.lseek(self.fd, 0, os.SEEK_SET)
-        self.hash = hashlib.new(self.kind, usedforsecurity=False)
+        self.hash = _new(self.kind)
         self.received = 0
 
     def write(self, data: Any) -> None:
@@ -60,18 +60,33 @@ class PartFile:
         """Return the digest if size and hash are the record's; raises `TransferError` (size, hash) else."""
         if self.job.size >= 0 and self.received != self.job.size:
             raise TransferError(f"has {self.received} bytes, its record says {self.job.size}", reason="size")
-        digest = self.hash.digest()
+        digest: bytes = self.hash.digest()
         if self.job.digest is not None and digest != self.job.digest[1]:
             raise TransferError(
                 f"has {self.kind} {digest.hex()[:16]}…, its record says {self.job.digest[1].hex()[:16]}…", reason="hash"
             )
         return digest
 
+    def finish(self) -> tuple[int, int, bytes]:
+        """Verify, close, rename to `job.final`; returns size, mtime_ns and digest. Raises as `verify`, and `OSError`."""
+        digest = self.verify()
+        found = os.fstat(self.fd)
+        self.close()  # some file systems tell only now that there was no room
+        os.rename(self.job.part, self.job.final)  # noqa: PTH104 - Path.rename would make another Path for each file
+        return found.st_size, found.st_mtime_ns, digest
+
     def close(self) -> None:
         """Close the file, leaving it where it is."""
         if self.fd >= 0:
             os.close(self.fd)
             self.fd = -1
+
+
+def _new(kind: str) -> Any:
+    """A running hash; the constructor by name would look for the name each time."""
+    if kind == "sha256":
+        return hashlib.sha256(usedforsecurity=False)
+    return hashlib.new(kind, usedforsecurity=False)
 
 
 def check(job: Job) -> bytes | None:

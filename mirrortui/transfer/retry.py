@@ -18,6 +18,7 @@ that fails again and again is left alone for a while; one that stays away is giv
 
 import asyncio
 import email.utils
+import functools
 import random
 import time
 from collections import Counter
@@ -86,7 +87,13 @@ def retry_after(value: str, now: float | None = None) -> float:
 
 def host_of(url: str) -> str:
     """The name under which a URL's host is known here: host and port, or “file”."""
-    return httpx.URL(url).netloc.decode("ascii", "replace") or "file"
+    end = url.find("/", url.find("//") + 2)
+    return _host(url if end < 0 else url[:end])
+
+
+@functools.lru_cache(256)
+def _host(base: str) -> str:
+    return httpx.URL(base).netloc.decode("ascii", "replace") or "file"
 
 
 @dataclass(slots=True)

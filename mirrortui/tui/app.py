@@ -91,7 +91,8 @@ class MirrorApp(App[None]):
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """What the palette offers."""
-        yield from palette(screen, self.current_mode, idle=not self._view.active)
+        mode = screen.MODE if isinstance(screen, RoomScreen) else self.current_mode
+        yield from palette(screen, mode, idle=not self._view.active)
         yield SystemCommand("Theme", "Other colours for this session", self.action_change_theme)
 
     # ---------------------------------------------------------------------------------------------- life
@@ -229,12 +230,14 @@ class MirrorApp(App[None]):
         if mode != self.current_mode and isinstance(self.screen, RoomScreen):
             self._room(mode)
             self.switch_mode(mode)
+        elif isinstance(self.screen, RoomScreen) and mode != self.screen.MODE:
+            self.pop_screen()
 
     def action_help(self) -> None:
         """Help for this screen."""
         from mirrortui.tui.screens.help import Help
 
-        self.push_screen(Help(self.current_mode))
+        self.push_screen(Help(self.screen.MODE if isinstance(self.screen, RoomScreen) else self.current_mode))
 
     async def action_leave(self) -> None:
         """Leave at once; asks only where a draft would be lost. The worker is never touched."""

@@ -30,118 +30,54 @@ def _screen(number: int, mode: str, label: str, words: str) -> Act:
     return Act(f"app.{mode}", str(number), f"app.go('{mode}')", label, words, "app", palette=True)
 
 
+# fmt: off
 ACTS = (
     # ---- setup
     Act("setup.tick", "space", "tick", "tick", "Tick or untick the channel or subdir", "setup", show=True),
-    Act("setup.all", "a", "tick_all", "all/none", "Tick all subdirs of the channel, or none", "setup", show=True),
     Act("setup.add", "n,insert", "add", "add", "Add a channel", "setup", show=True, palette=True),
-    Act(
-        "setup.remove",
-        "x,delete",
-        "remove",
-        "remove",
-        "Take a channel out of the draft (asks)",
-        "setup",
-        show=True,
-        palette=True,
-    ),
-    Act(
-        "setup.refresh",
-        "r",
-        "refresh",
-        "refresh",
-        "Fetch the indexes again, and look for new subdirs",
-        "setup",
-        show=True,
-        palette=True,
-    ),
-    Act(
-        "setup.save",
-        "w,ctrl+s",
-        "save",
-        "save",
-        "Write mirror.toml (shows the difference, asks)",
-        "setup",
-        show=True,
-        palette=True,
-    ),
+    Act("setup.packages", "b", "packages", "packages", "Every package name: what is in, and why", "setup", show=True, palette=True),
+    Act("setup.explain", "e", "explain", "explain", "Why a package or file is in or out", "setup", show=True, palette=True),
+    Act("setup.details", "i", "details", "details", "Growth, licenses and largest packages of the draft", "setup", show=True, palette=True),
+    Act("setup.all", "a", "tick_all", "all/none", "Tick all subdirs of the channel, or none", "setup", show=True),
+    Act("setup.remove", "x,delete", "remove", "remove", "Take a channel out of the draft (asks)", "setup", show=True, palette=True),
+    Act("setup.refresh", "r", "refresh", "refresh", "Fetch the indexes again, and look for new subdirs", "setup", show=True, palette=True),
+    Act("setup.save", "w,ctrl+s", "save", "save", "Write mirror.toml (shows the difference, asks)", "setup", show=True, palette=True),
     Act("setup.undo", "u", "undo", "undo", "Throw the draft's changes away (asks)", "setup", show=True, palette=True),
     Act("setup.tree", "escape", "to_tree", "tree", "Back to the channels", "setup"),
+    # ---- packages
+    Act("packages.switch", "space", "switch", "in/out", "Throw the name out or bring it in: writes the rule", "browser", show=True),
+    Act("packages.filter", "slash", "filter", "filter", "Only names with a text: ^begin end$ *glob* !not", "browser", show=True, palette=True, key="/"),
+    Act("packages.order", "o", "order", "sort", "Sort by name, size or records", "browser", show=True, palette=True),
+    Act("packages.explain", "e", "explain", "explain", "Why the name's records are in or out", "browser", show=True, palette=True),
+    Act("packages.always", "a", "always", "always", "Keep every record of the name whatever else says, or no longer", "browser", show=True, palette=True),
+    Act("packages.undo", "u", "undo", "undo", "Take back the last rule written here", "browser", show=True, palette=True
+    ),
+    Act("packages.close", "escape,b", "close", "back", "Clear the filter; back to the channels", "browser", show=True, key="esc"),
+    Act("packages.details", "i", "details", "details", "Growth, licenses and largest packages of the draft", "browser", palette=True),
     # ---- plan
-    Act(
-        "plan.start",
-        "s",
-        "start",
-        "start sync",
-        "Start the sync in the background (asks)",
-        "plan",
-        show=True,
-        palette=True,
+    Act("plan.start", "s", "start", "start sync", "Start the sync in the background (asks)", "plan", show=True, palette=True),
+    Act("plan.mend", "m", "mend", "mend", "Write the rule that brings a missing dependency back", "plan", show=True, palette=True),
+    Act("plan.mend_all", "M", "mend_all", "mend all", "Write the rules that bring all missing dependencies back", "plan", palette=True),
+    Act("plan.check", "c", "solve", "check", "Check that environments resolve on what would be published", "plan", show=True, palette=True),
+    Act("plan.explain", "e", "explain", "explain", "Why a package or file is in or out", "plan", show=True, palette=True
     ),
     Act("plan.again", "r", "replan", "plan again", "Compute the plan again", "plan", show=True, palette=True),
-    Act(
-        "plan.save", "w,ctrl+s", "save", "save", "Write mirror.toml (shows the difference, asks)", "plan", palette=True
+    Act("plan.save", "w,ctrl+s", "save", "save", "Write mirror.toml (shows the difference, asks)", "plan", palette=True
     ),
     # ---- sync
     Act("sync.start", "s", "start", "start", "Start a sync (asks)", "sync", show=True, palette=True),
     Act("sync.pause", "p", "pause", "pause", "Pause or resume the run", "sync", show=True, palette=True),
-    Act(
-        "sync.stop", "x", "stop", "stop", "Stop the run (asks); what is verified stays", "sync", show=True, palette=True
+    Act("sync.stop", "x", "stop", "stop", "Stop the run (asks); what is verified stays", "sync", show=True, palette=True
     ),
     Act("sync.limit", "l", "limit", "limit", "Change the bandwidth limit of the run", "sync", show=True, palette=True),
     Act("sync.retry", "r", "retry", "retry", "Try failed files again", "sync", show=True, palette=True),
-    Act(
-        "sync.freeze",
-        "f",
-        "freeze",
-        "freeze",
-        "Hold the picture still; the run goes on",
-        "sync",
-        show=True,
-        palette=True,
-    ),
+    Act("sync.freeze", "f", "freeze", "freeze", "Hold the picture still; the run goes on", "sync", show=True, palette=True),
     Act("sync.zoom", "z", "zoom", "zoom", "Give the pane the whole screen, or back", "sync", show=True),
     # ---- clients
-    Act(
-        "clients.diff",
-        "d",
-        "diff",
-        "diff",
-        "Preview or difference to the present file",
-        "clients",
-        show=True,
-        palette=True,
-    ),
-    Act(
-        "clients.write",
-        "w",
-        "write",
-        "write",
-        "Write the file (asks; keeps a copy)",
-        "clients",
-        show=True,
-        palette=True,
-    ),
-    Act(
-        "clients.undo",
-        "u",
-        "undo",
-        "undo",
-        "Put back what was there before the last write",
-        "clients",
-        show=True,
-        palette=True,
-    ),
-    Act(
-        "clients.copy",
-        "y",
-        "copy",
-        "copy",
-        "Copy the text to the terminal's clipboard",
-        "clients",
-        show=True,
-        palette=True,
-    ),
+    Act("clients.diff", "d", "diff", "diff", "Preview or difference to the present file", "clients", show=True, palette=True),
+    Act("clients.write", "w", "write", "write", "Write the file (asks; keeps a copy)", "clients", show=True, palette=True),
+    Act("clients.undo", "u", "undo", "undo", "Put back what was there before the last write", "clients", show=True, palette=True),
+    Act("clients.copy", "y", "copy", "copy", "Copy the text to the terminal's clipboard", "clients", show=True, palette=True),
     Act("clients.again", "r", "again", "reread", "Look again at what is mirrored", "clients", show=True, palette=True),
     Act("clients.list", "escape", "to_list", "list", "Back to the list", "clients"),
     # ---- everywhere
@@ -153,17 +89,7 @@ ACTS = (
     _screen(4, "clients", "Clients", "Configuration files of the clients"),
     Act("app.help", "question_mark,f1", "app.help", "help", "This help", "app", show=True, palette=True, key="?"),
     Act("app.palette", "ctrl+p", "app.command_palette", "palette", "Every action by name", "app"),
-    Act(
-        "app.leave",
-        "q,ctrl+q",
-        "app.leave",
-        "leave",
-        "Leave; a run goes on without you",
-        "app",
-        show=True,
-        palette=True,
-        key="q",
-    ),
+    Act("app.leave", "q,ctrl+q", "app.leave", "leave", "Leave; a run goes on without you", "app", show=True, palette=True, key="q"),
     # ---- widgets
     Act("table.up", "up,k", "move(-1)", "up", "Up", "table"),
     Act("table.down", "down,j", "move(1)", "down", "Down", "table"),
@@ -191,8 +117,18 @@ ACTS = (
     Act("page.close", "escape,q,question_mark", "dismiss", "close", "Close the page", "page"),
     Act("dialog.pageup", "pageup", "page(-1)", "page up", "Page up in the difference", "dialog"),
     Act("dialog.pagedown", "pagedown", "page(1)", "page down", "Page down in the difference", "dialog"),
+    Act("ask.close", "escape", "dismiss", "close", "Close the page", "ask"),
+    Act("ask.up", "up", "scroll_by(-1)", "up", "Up in the answers", "ask"),
+    Act("ask.down", "down", "scroll_by(1)", "down", "Down in the answers", "ask"),
+    Act("ask.pageup", "pageup", "page_by(-1)", "page up", "Page up in the answers", "ask"),
+    Act("ask.pagedown", "pagedown", "page_by(1)", "page down", "Page down in the answers", "ask"),
+    Act("filter.up", "up", "pick(-1)", "up", "Up in the list", "filter"),
+    Act("filter.down", "down", "pick(1)", "down", "Down in the list", "filter"),
+    Act("filter.pageup", "pageup", "pick_page(-1)", "page up", "Page up in the list", "filter"),
+    Act("filter.pagedown", "pagedown", "pick_page(1)", "page down", "Page down in the list", "filter"),
     Act("prompt.no", "escape", "answer(False)", "cancel", "Leave everything as it is", "prompt"),
 )
+# fmt: on
 
 
 def bindings(*places: str) -> list[BindingType]:

@@ -1,6 +1,8 @@
-"""The live estimate's clock: wait until the hand rests, compute in a thread, drop what came too late."""
+"""Questions about a draft: a quick answer when the hand rests, the exact one when it goes on resting; late ones are dropped."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from textual.message import Message
 from textual.timer import Timer
@@ -8,51 +10,109 @@ from textual.widget import Widget
 
 from mirrortui.config import MirrorConfig
 from mirrortui.tui.background import in_thread
-from mirrortui.tui.rooms import Pair, Picture, Rooms
+from mirrortui.tui.messages import Said
+from mirrortui.tui.rooms import Cancelled, Checked, Pair, Picture, Rooms, Wrong
 from mirrortui.tui.text import problem
+
+if TYPE_CHECKING:  # it brings numpy, which the first frame does not wait for
+    from mirrortui.selection.estimate import Estimate
 
 REST = 0.09
 """Seconds without a change before computing starts: long enough for a typist, too short to be noticed."""
+PAUSE = 0.5
+"""Seconds after an approximate answer before the exact one is worth its work."""
+
+Job = Callable[[Cancelled], Message | None]
+"""Runs in a thread; the message is posted to the owner, None where there is nothing to say any more."""
+
+
+class Asker:
+    """Answers every `ask` but those that a newer one overtook."""
+
+    def __init__(self, owner: Widget, rest: float = REST, pause: float = PAUSE) -> None:
+        self._owner = owner
+        self._rest, self._pause = rest, pause
+        self._timer: Timer | None = None
+        self._number = 0
+
+    def ask(self, quick: Job, exact: Job) -> None:
+        """Run `quick` soon, and `exact` where the quick answer says of itself that it is `approximate`."""
+        number = self.cancel()
+        self._timer = self._owner.set_timer(self._rest, lambda: self._begin(number, quick, exact))
+
+    def cancel(self) -> int:
+        """No answer is wanted any more; returns the number of the next question."""
+        self._number += 1
+        if self._timer is not None:
+            self._timer.stop()
+        return self._number
+
+    def _begin(self, number: int, job: Job, then: Job | None) -> None:
+        self._owner.run_worker(self._answer(number, job, then), group="ask", exit_on_error=False)
+
+    async def _answer(self, number: int, job: Job, then: Job | None) -> None:
+        message = await in_thread(job, lambda: number != self._number)
+        if number != self._number or message is None:
+            return
+        self._owner.post_message(message)
+        if then is not None and getattr(message, "approximate", False):
+            self._timer = self._owner.set_timer(self._pause, lambda: self._begin(number, then, None))
 
 
 @dataclass
 class Estimated(Message):
-    """The newest draft's figures; `picture` is None where rules are wrong (`errors`) or it failed (`trouble`)."""
+    """The newest draft's figures; `picture` is None where rules are wrong or it failed (`trouble`)."""
 
     config: MirrorConfig
     picture: Picture | None = None
-    errors: dict[str, str] = field(default_factory=dict)
+    checked: Checked = field(default_factory=Checked)
     trouble: str = ""
+
+    @property
+    def wrong(self) -> Mapping[str, Wrong]:
+        """What is wrong, by key."""
+        return self.checked.wrong
+
+    @property
+    def approximate(self) -> bool:
+        """Whether the exact figures are still to come."""
+        return self.picture is not None and self.picture.estimate.approximate
+
+
+@dataclass
+class Refined(Message):
+    """The exact figures of a draft."""
+
+    config: MirrorConfig
+    estimate: "Estimate"
 
 
 class Estimator:
-    """Answers every `ask` but those that a newer one overtook."""
+    """The live estimate of a draft."""
 
     def __init__(self, owner: Widget, rooms: Rooms) -> None:
-        self._owner = owner
+        self._asker = Asker(owner)
         self._rooms = rooms
-        self._timer: Timer | None = None
-        self._asked = 0
+        self.cancel = self._asker.cancel
 
     def ask(self, config: MirrorConfig, others: tuple[Pair, ...]) -> None:
         """Compute this draft soon, unless another one is asked for first."""
-        self._asked += 1
-        number = self._asked
-        if self._timer is not None:
-            self._timer.stop()
 
-        def begin() -> None:
-            self._owner.run_worker(self._compute(number, config, others), group="estimate", exit_on_error=False)
+        def quick(cancelled: Cancelled) -> Message | None:
+            result = Estimated(config)
+            try:
+                result.checked = self._rooms.check(config)
+                if not result.wrong and not cancelled():
+                    result.picture = self._rooms.picture(config, others)
+            except Exception as error:  # noqa: BLE001 - shown in words where the figures would be
+                result.trouble = problem(error)
+            return result
 
-        self._timer = self._owner.set_timer(REST, begin)
+        def exact(cancelled: Cancelled) -> Message | None:
+            try:
+                estimate = self._rooms.exact(config, cancelled)
+            except Exception as error:  # noqa: BLE001 - shown in words; the quick figures stay
+                return Said(f"No exact estimate: {problem(error)}", "error")
+            return None if estimate is None else Refined(config, estimate)
 
-    async def _compute(self, number: int, config: MirrorConfig, others: tuple[Pair, ...]) -> None:
-        result = Estimated(config)
-        try:
-            result.errors = await in_thread(self._rooms.check, config)
-            if number == self._asked and not result.errors:
-                result.picture = await in_thread(self._rooms.picture, config, others)
-        except Exception as error:  # noqa: BLE001 - shown in words where the figures would be
-            result.trouble = problem(error)
-        if number == self._asked:
-            self._owner.post_message(result)
+        self._asker.ask(quick, exact)

@@ -18,7 +18,7 @@ BAR_FULL, BAR_NEW, BAR_EMPTY = "█", "▒", "░"
 LINE_FULL, LINE_EMPTY = "━", "╌"
 SPARKS = "▁▂▃▄▅▆▇█"
 RUN, IDLE, PAUSED, STOPPED, DONE, WARN, FAILED = "●", "○", "‖", "◼", "✓", "!", "✗"
-DASH, DOTS, SEP, ARROW, CHOICE_LEFT, CHOICE_RIGHT = "–", "…", "·", "→", "‹", "›"
+DASH, DOTS, SEP, ARROW, CHOICE_LEFT, CHOICE_RIGHT, UP_TO = "–", "…", "·", "→", "‹", "›", "≤"
 
 _PLAIN = {
     **dict(zip("■◧□▾▸█▒░●○‖◼✓✗–…·→‹›", "x~ov>#=.*o=#+x-.|><>", strict=True)),
@@ -37,6 +37,8 @@ _PLAIN = {
     "↓": "v",
     "⏎": "<",
     "🔎": "?",
+    "≤": "<",
+    "≥": ">",
     "\u00a0": " ",
 }
 

@@ -4,16 +4,34 @@ import os
 import socket
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from mirrortui import config as toml
 from mirrortui.config import Channel, Mirror, MirrorConfig, Selection
 from mirrortui.errors import MirrorError
 from mirrortui.mirror.plan import Plan
 from mirrortui.tui.draft import pairs, tick
-from mirrortui.tui.rooms import ClientPreview, ClientReceipt, Journal, Pair, Picture, Profile, Reading
+from mirrortui.tui.rooms import (
+    Cancelled,
+    Checked,
+    ClientPreview,
+    ClientReceipt,
+    Journal,
+    Pair,
+    Picture,
+    Profile,
+    Reading,
+    Wrong,
+)
+
+if TYPE_CHECKING:  # catalog and selection are imported by the first estimate, not before
+    from mirrortui.mirror.solving import Solved
+    from mirrortui.mirror.survey import Survey
+    from mirrortui.selection.estimate import Details, Estimate
+    from mirrortui.selection.explain import Answer
+    from mirrortui.selection.nametable import NameTable
 
 LOCKED = "system-locked"
 FRESH = 30.0
@@ -21,12 +39,20 @@ FRESH = 30.0
 _SPEC_KEYS = ("include", "exclude", "always")
 
 
+def _wrong(word: str, error: MirrorError) -> Wrong:
+    """What cannot be read in an entry, and where, if the error knows."""
+    column = getattr(error, "column", 0)
+    words = f"{error.what}{f'. {error.hint}' if error.hint else ''}" if column else str(error)
+    return Wrong(words, word, column)
+
+
 class LiveRooms:
     """`Rooms` over this program's own rooms."""
 
     def __init__(self) -> None:
-        self._survey: Any = None  # catalog and selection are imported by the first estimate, not before
-        self._surveyed: tuple[Any, ...] = ()
+        self._survey: Survey | None = None
+        self._place = ("", "")
+        self._surveyed: set[Pair] = set()
         self._survey_time = 0.0
         self._lock = threading.Lock()
 
@@ -60,25 +86,29 @@ class LiveRooms:
         here, own, system = toml.search_path()
         return [system, own, here] if os.geteuid() == 0 else [own, here, system]
 
-    def check(self, config: MirrorConfig) -> dict[str, str]:
-        """The config room's own words, plus every MatchSpec and license word on its own."""
-        from mirrortui.selection import licenses, matchspec
+    def check(self, config: MirrorConfig) -> Checked:
+        """The config room's own words, plus every MatchSpec, license word and environment file on its own."""
+        from mirrortui.selection import environments, licenses, matchspec
 
-        found: dict[str, str] = {}
+        wrong: dict[str, Wrong] = {}
+        hints: dict[str, str] = {}
         try:
             toml.from_dict(toml.to_dict(config), where="")
         except MirrorError as error:
             key, _, rest = error.what.partition(": ")
-            found[key] = f"{rest or error.what}{f'. {error.hint}' if error.hint else ''}"
+            wrong[key] = Wrong(f"{rest or error.what}{f'. {error.hint}' if error.hint else ''}")
         readers: dict[str, Callable[[str], object]] = dict.fromkeys(_SPEC_KEYS, matchspec.parse)
         readers["exclude_licenses"] = licenses.check_rule
+        readers["environments"] = lambda path: environments.seeds((path,))
         for key, read in readers.items():
             for word in getattr(config.selection, key):
                 try:
-                    read(word)
+                    hint = getattr(read(word), "warning", "")
                 except MirrorError as error:
-                    found.setdefault(f"selection.{key}", str(error))
-        return found
+                    wrong.setdefault(f"selection.{key}", _wrong(word, error))
+                else:
+                    hints |= {f"selection.{key}": hint} if hint else {}
+        return Checked(wrong, hints)
 
     def disk(self, root: Path) -> tuple[int, int]:
         """Free and total bytes below the root or its nearest existing parent."""
@@ -90,30 +120,65 @@ class LiveRooms:
 
     # -------------------------------------------------------------------------------- sizes and the plan
 
+    def _survey_of(self, config: MirrorConfig, more: Iterable[Pair] = (), *, anew: bool = False) -> "Survey":
+        """One survey serves all drafts of a while, until an index was read, the places change, or a subdir is new."""
+        with self._lock:
+            wanted = dict.fromkeys((*pairs(config), *more))
+            place = (config.mirror.root, config.mirror.state)
+            known = self._surveyed if place == self._place else set()
+            old = time.monotonic() - self._survey_time > FRESH
+            if anew or old or self._survey is None or not known.issuperset(wanted):
+                from mirrortui.mirror.survey import survey
+
+                everything = dict.fromkeys((*wanted, *known))
+                self._survey = survey(config, pairs=list(everything))
+                self._place, self._surveyed, self._survey_time = place, set(everything), time.monotonic()
+            return self._survey
+
     def picture(self, config: MirrorConfig, others: Sequence[Pair]) -> Picture:
-        """One survey serves all drafts of a while, until an index was read or the places change."""
+        """Quick figures of the draft, and of it with every other subdir ticked."""
         shown = config
         for channel, subdir in others:
             shown = tick(shown, channel, [subdir], on=True)
-        key = (config.mirror.root, config.mirror.state, pairs(shown))
-        with self._lock:
-            old = time.monotonic() - self._survey_time > FRESH
-            if self._survey is None or old or key != self._surveyed:
-                from mirrortui.mirror.survey import survey
-
-                self._survey, self._surveyed = survey(shown, pairs=list(pairs(shown))), key
-                self._survey_time = time.monotonic()
-            estimate = self._survey.estimate(config)
-            wide = self._survey.estimate(shown) if others else estimate
+        survey = self._survey_of(config, others)
+        estimate = survey.estimate(config, quick=True)
+        wide = survey.estimate(shown, quick=True) if others else estimate
         wanted = set(others)
         return Picture(estimate, {(s.channel, s.subdir): s for s in wide.subdirs if (s.channel, s.subdir) in wanted})
 
-    def plan(self, config: MirrorConfig) -> Plan:
-        """From a survey of its own: the disk may have changed."""
-        from mirrortui.mirror.survey import survey
+    def exact(self, config: MirrorConfig, cancelled: Cancelled) -> "Estimate | None":
+        """The same survey, version by version."""
+        from mirrortui.selection import closure
 
-        plan: Plan = survey(config).plan(config)
-        return plan
+        try:
+            return self._survey_of(config).estimate(config, cancelled=cancelled)
+        except closure.Cancelled:
+            return None
+
+    def names(self, config: MirrorConfig, *, quick: bool, cancelled: Cancelled) -> "NameTable | None":
+        """The same survey, by package name."""
+        from mirrortui.selection import closure
+
+        try:
+            return self._survey_of(config).names(config, quick=quick, cancelled=cancelled)
+        except closure.Cancelled:
+            return None
+
+    def details(self, config: MirrorConfig) -> "Details":
+        """Growth, largest names, license families."""
+        return self._survey_of(config).details(config)
+
+    def explain(self, config: MirrorConfig, question: str) -> "list[Answer]":
+        """Which rule decided."""
+        return self._survey_of(config).explain(config, question)
+
+    def solve(self, config: MirrorConfig, environments: Sequence[str]) -> "list[Solved]":
+        """With the solver's own process."""
+        return self._survey_of(config).check(config, environments)
+
+    def plan(self, config: MirrorConfig) -> Plan:
+        """From a new survey: the disk may have changed."""
+        return self._survey_of(config, anew=True).plan(config)
 
     async def refresh(self, config: MirrorConfig, wanted: Sequence[Pair]) -> AsyncIterator[Reading]:
         """Fetch and decode in a child process."""

@@ -4,7 +4,7 @@
 no network, no worker and no clock. Methods marked *blocking* are called in a thread.
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -14,10 +14,33 @@ from mirrortui.mirror.plan import Plan
 from mirrortui.worker.snapshot import Snapshot
 
 if TYPE_CHECKING:  # it brings numpy, which the first frame does not wait for
-    from mirrortui.selection.estimate import Estimate, SubdirEstimate
+    from mirrortui.mirror.solving import Solved
+    from mirrortui.selection.estimate import Details, Estimate, SubdirEstimate
+    from mirrortui.selection.explain import Answer
+    from mirrortui.selection.nametable import NameTable
 
 Pair = tuple[str, str]
 """(channel, subdir)."""
+
+Cancelled = Callable[[], bool]
+"""Asked now and then by long work: whether its answer is still wanted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wrong:
+    """Why a value cannot be used; `text` is the entry of a list at fault and `column` (from 1) the place in it, where known."""
+
+    words: str
+    text: str = ""
+    column: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What is wrong with a draft, and what is right but may not mean what was meant; by key as `selection.include`."""
+
+    wrong: Mapping[str, Wrong] = field(default_factory=dict)
+    hints: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,14 +129,29 @@ class Rooms(Protocol):
     def search_path(self) -> list[Path]:
         """Where mirror.toml is looked for, best first."""
 
-    def check(self, config: MirrorConfig) -> dict[str, str]:
-        """Blocking: what is wrong in words, by key as `mirror.root` or `selection.include`."""
+    def check(self, config: MirrorConfig) -> Checked:
+        """Blocking: every value of the draft, looked at on its own."""
 
     def disk(self, root: Path) -> tuple[int, int]:
         """Blocking: free and total bytes of the disk that holds (or will hold) the root."""
 
     def picture(self, config: MirrorConfig, others: Sequence[Pair]) -> Picture:
-        """Blocking: the estimate of a draft from the indexes at hand; no network."""
+        """Blocking, a keystroke's time: the estimate of a draft from the indexes at hand, perhaps an upper bound."""
+
+    def exact(self, config: MirrorConfig, cancelled: Cancelled) -> "Estimate | None":
+        """Blocking, perhaps for seconds: the exact estimate; None once it is cancelled."""
+
+    def names(self, config: MirrorConfig, *, quick: bool, cancelled: Cancelled) -> "NameTable | None":
+        """Blocking: every package name and what of it is in; `quick` as `picture`, otherwise as `exact`."""
+
+    def details(self, config: MirrorConfig) -> "Details":
+        """Blocking, perhaps for seconds: what the estimate is made of."""
+
+    def explain(self, config: MirrorConfig, question: str) -> "list[Answer]":
+        """Blocking, perhaps for seconds: why the records that a file name or MatchSpec names are in or out."""
+
+    def solve(self, config: MirrorConfig, environments: Sequence[str]) -> "list[Solved]":
+        """Blocking, perhaps for minutes: whether environments resolve on what would be published."""
 
     def plan(self, config: MirrorConfig) -> Plan:
         """Blocking: what a run would do now."""

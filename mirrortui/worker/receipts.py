@@ -1,5 +1,6 @@
 """Files that came in during a run: noted in the inventory in batches, after their bytes are on disk."""
 
+import threading
 import time
 
 from mirrortui.catalog.index import Mask
@@ -28,6 +29,7 @@ class Receipts:
         self._batch: dict[Pair, list[Entry]] = {}
         self._count = 0
         self._since = time.monotonic()
+        self._writing = threading.Lock()
 
     def start(self, pair: Pair, item: SubdirWork) -> None:
         """Begin with what is on disk already."""
@@ -52,8 +54,9 @@ class Receipts:
 
     def flush(self) -> None:
         """Write the batch; blocks for as long as the disk takes, so call it off the event loop."""
-        batch, self._batch, self._count, self._since = self._batch, {}, 0, time.monotonic()
-        if batch:
-            self.store.flush()
-        for pair, entries in batch.items():
-            self.inventory.put(*pair, entries)
+        with self._writing:  # a flush that is not waited for any more still runs in its thread
+            batch, self._batch, self._count, self._since = self._batch, {}, 0, time.monotonic()
+            if batch:
+                self.store.flush()
+            for pair, entries in batch.items():
+                self.inventory.put(*pair, entries)

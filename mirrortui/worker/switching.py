@@ -8,7 +8,7 @@ import numpy as np
 from mirrortui.catalog.index import Mask
 from mirrortui.config import Channel, MirrorConfig
 from mirrortui.errors import PruneRefused
-from mirrortui.mirror import planning, prune, publish, shards, snapshots
+from mirrortui.mirror import planning, prune, publish, retention, shards
 from mirrortui.mirror.inventory import Inventory
 from mirrortui.mirror.planning import Work
 from mirrortui.mirror.staging import Item
@@ -69,7 +69,7 @@ class Switching:
         if replacing:
             # The records of replaced files are out of the metadata now: only now may the files change.
             for pair, entries in replacing.items():
-                snapshots.keep_replaced(self.store, pair, set(entries))
+                retention.keep_replaced(self.store, self.inventory, pair, set(entries))
                 for fn in entries:
                     with reporting(path := self.store.package(*pair, fn)):
                         next_path(self.store.part(*pair, fn)).replace(path)

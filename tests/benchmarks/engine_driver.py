@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from mirrortui import naming
 from mirrortui.config import Channel, Mirror, MirrorConfig, Transfer
 from mirrortui.transfer.client import open_client
 from mirrortui.transfer.engine import Engine
@@ -41,10 +42,10 @@ class Bringing(worker.Run):
         base = self.config.channels[0].upstreams[0]
         order = sorted(range(len(self.tree.files)), key=lambda row: -self.tree.files[row].size)
         for row in order:
-            fn, size, sha256 = dataclasses.astuple(self.tree.files[row])
-            part, final = self.store.part(*self.pair, fn), self.store.package(*self.pair, fn)
-            url = f"{base}/{SUBDIR}/{fn}"
-            yield Job(*self.pair, row, fn, (url,), size, ("sha256", bytes.fromhex(sha256)), part, final)
+            file = self.tree.files[row]
+            part, final = self.store.part(*self.pair, file.fn), self.store.package(*self.pair, file.fn)
+            urls = (naming.join_url(base, SUBDIR, file.fn),)
+            yield Job(*self.pair, row, file.fn, urls, file.size, ("sha256", bytes.fromhex(file.sha256)), part, final)
 
     async def execute(self) -> Ending:
         async with open_client(self.config) as client:

@@ -16,7 +16,12 @@ SECONDS = 60
 
 
 def solve(
-    channels: Sequence[str], specs: Sequence[str], home: Path, *, install: Path | None = None, platform: str = "linux-64"
+    channels: Sequence[str],
+    specs: Sequence[str],
+    home: Path,
+    *,
+    install: Path | None = None,
+    platform: str = "linux-64",
 ) -> dict[str, Any]:
     """Solve specs from channel URLs and perhaps install them into `install`; caches stay below `home`.
 
@@ -30,7 +35,12 @@ def solve(
         "cache": str(home / "cache"),
         "prefix": str(install) if install else None,
     }
-    environment = {"PATH": os.environ["PATH"], "HOME": str(home), "XDG_CACHE_HOME": str(home / "xdg"), "LANG": "C.UTF-8"}
+    environment = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(home),
+        "XDG_CACHE_HOME": str(home / "xdg"),
+        "LANG": "C.UTF-8",
+    }
     done = subprocess.run(
         [sys.executable, __file__],
         input=json.dumps(request),

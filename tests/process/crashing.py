@@ -1,9 +1,11 @@
 """Runs the worker again and again, killing it at each step at which it changes the disk, and looks at what it left.
 
-Called as a process of its own: `crashing.py MIRROR_TOML PRISTINE SPARE`, where PRISTINE holds `root` and `state` as
-they are before the run, SPARE is a free folder. Prints one JSON list: for each crash point the step it came at,
-what was wrong in the published metadata right after the crash, and in how far the tree differs after a second
-run from that of a run without a crash. Everything heavy is imported once; every run is a fork.
+Called as a process of its own: `crashing.py MIRROR_TOML BACK_TOML PRISTINE SPARE`, where PRISTINE holds `root` and
+`state` as they are before the run, BACK_TOML names an upstream that is as it was then, SPARE is a free folder. Prints
+one JSON list: for each crash point the step it came at; what was wrong in the published metadata right after the
+crash; in how far the tree differs after a second run from that of a run without a crash; and in how far it differs
+from the pristine one where the upstream has taken everything back before the second run. Everything heavy is
+imported once; every run is a fork.
 """
 
 import json
@@ -37,22 +39,23 @@ def forked(work: Callable[[], object]) -> int:
     return os.waitpid(child, 0)[1]
 
 
-def crash_at(point: int, note: Path) -> None:
-    """Let this process die before (even points) or after (odd ones) the (point // 2)-th change of the disk."""
+def crash_at(point: int, root: Path, note: Path) -> None:
+    """Let this process die before (even points) or after (odd ones) the (point // 2)-th change below the root."""
     count = 0
 
     def wrap(name: str, real: Callable[..., Any]) -> Callable[..., Any]:
         def step(*arguments: Any, **options: Any) -> Any:
             nonlocal count
-            if "dir_fd" in options:  # rmtree of a folder that nothing names any more
+            if not os.fspath(arguments[0]).startswith(str(root)):
                 return real(*arguments, **options)
             here, count = count, count + 1
             if 2 * here == point:
                 die(f"before {name} {arguments[0]}")
-            value = real(*arguments, **options)
-            if 2 * here + 1 == point:
-                die(f"after {name} {arguments[0]}")
-            return value
+            try:
+                return real(*arguments, **options)
+            finally:
+                if 2 * here + 1 == point:
+                    die(f"after {name} {arguments[0]}")
 
         return step
 
@@ -64,41 +67,53 @@ def crash_at(point: int, note: Path) -> None:
         setattr(os, name, wrap(name, getattr(os, name)))
 
 
-def main(file: Path, pristine: Path, spare: Path) -> list[dict[str, Any]]:
+def difference(have: dict[str, bytes], want: dict[str, bytes]) -> list[str]:
+    """Names of the files that are not the same in both trees."""
+    return sorted(name for name in want.keys() | have.keys() if want.get(name) != have.get(name))
+
+
+def main(file: Path, back: Path, pristine: Path, spare: Path) -> list[dict[str, Any]]:
     # A kill is no power cut: what was written is there, and waiting for the disk only takes time.
     os.fsync = lambda fd: None
     Store.flush = lambda self: None  # type: ignore[method-assign]
     config = settings.load(file)
     note = spare / "note"
 
-    def restore() -> None:
+    def keep(folder: Path) -> None:
+        shutil.rmtree(folder, ignore_errors=True)
+        shutil.copytree(config.root, folder / "root")
+        shutil.copytree(config.state, folder / "state")
+
+    def restore(folder: Path) -> None:
         for name, place in (("root", config.root), ("state", config.state)):
             shutil.rmtree(place, ignore_errors=True)
-            shutil.copytree(pristine / name, place)
+            shutil.copytree(folder / name, place)
 
-    def go() -> None:
-        launch.foreground(file, confirm_prune=True)
+    def tree_after(toml: Path) -> dict[str, bytes]:
+        forked(lambda: launch.foreground(toml, confirm_prune=True))
+        return published.tree(config.root)
 
-    restore()
-    forked(go)
-    want = published.tree(config.root)
+    before = published.tree(pristine / "root")
+    restore(pristine)
+    want = tree_after(file)
     out = []
     for point in range(MOST):
-        restore()
+        restore(pristine)
         note.unlink(missing_ok=True)
 
         def crashing(point: int = point) -> None:
-            crash_at(point, note)
-            go()
+            crash_at(point, config.root, note)
+            launch.foreground(file, confirm_prune=True)
 
-        killed = os.WIFSIGNALED(forked(crashing))
-        if not killed:
+        if not os.WIFSIGNALED(forked(crashing)):
             break
         wrong = published.wrong(config.root)
-        forked(go)
-        have = published.tree(config.root)
-        differs = sorted(name for name in want.keys() | have.keys() if want.get(name) != have.get(name))
-        out.append({"step": note.read_text(), "wrong": wrong, "differs": differs})
+        keep(spare / "crashed")
+        differs = difference(tree_after(file), want)
+        restore(spare / "crashed")
+        out.append(
+            {"step": note.read_text(), "wrong": wrong, "differs": differs, "back": difference(tree_after(back), before)}
+        )
     return out
 
 

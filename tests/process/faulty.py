@@ -368,7 +368,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self.server.upstream.answer(self)
 
-    do_HEAD = do_GET
+    do_HEAD = do_GET  # noqa: N815 - the standard library's naming
 
-    def log_message(self, format: str, *args: object) -> None:
+    def log_message(self, *words: object) -> None:
         return

@@ -39,6 +39,7 @@ class Mirror:
         self.home.mkdir(parents=True)
         self.environment = {
             "PATH": os.environ["PATH"],
+            "PYTHONPATH": str(Path(settings.__file__).parents[1]),  # this tree, whatever else is installed
             "HOME": str(self.home),
             "XDG_CONFIG_HOME": str(self.home / "config"),
             "XDG_STATE_HOME": str(self.home / "state"),
@@ -66,7 +67,11 @@ class Mirror:
                 "state": str(self.state),
             },
             "channels": [
-                {"name": name, "upstreams": [given] if isinstance(given, str) else list(given), "subdirs": list(subdirs)}
+                {
+                    "name": name,
+                    "upstreams": [given] if isinstance(given, str) else list(given),
+                    "subdirs": list(subdirs),
+                }
                 for name, given in channels.items()
             ],
         }
@@ -113,7 +118,11 @@ class Mirror:
     def sync(self, *arguments: str, code: int = 0) -> dict[str, Any]:
         """One run in the foreground that must end with the given exit code."""
         done = self.run("sync", "--foreground", "--json", *arguments)
-        assert done.code == code, f"sync ended with {done.code}, not {code}: {done.err}{done.out}"
+        if done.code != code:
+            log = self.state / "worker.log"
+            unforeseen = log.read_text(encoding="utf-8")[-3000:] if log.exists() else ""
+            message = done.json()["run"]["message"] if done.out else ""
+            raise AssertionError(f"sync ended with {done.code}, not {code}: {message}\n{done.err}{unforeseen}")
         return done.json()
 
     def start(self, *arguments: str) -> "subprocess.Popen[bytes]":

@@ -25,7 +25,14 @@ class ChannelTree:
             (self.folder / subdir).mkdir(parents=True)
 
     def put(
-        self, name: str, version: str = "1.0", build: str = "0", *, subdir: str = "linux-64", size: int = 4000, **more: Any
+        self,
+        name: str,
+        version: str = "1.0",
+        build: str = "0",
+        *,
+        subdir: str = "linux-64",
+        size: int = 4000,
+        **more: Any,
     ) -> str:
         """Make a package (or another one of the same name) with `size` random bytes; returns its file name."""
         fn = f"{name}-{version}-{build}.conda"

@@ -28,7 +28,9 @@ name = "lab"
 upstreams = ["http://127.0.0.1:9/lab"]
 subdirs = ["linux-64", "noarch"]
 """
-INDEXES = [f"/lab/{subdir}/{name}" for subdir in ("linux-64", "noarch") for name in ("repodata.json.zst", "repodata.json")]
+INDEXES = [
+    f"/lab/{subdir}/{name}" for subdir in ("linux-64", "noarch") for name in ("repodata.json.zst", "repodata.json")
+]
 
 
 def refused(done: Done, code: int, *words: str) -> None:
@@ -64,7 +66,7 @@ BAD_FILES: dict[str, tuple[Callable[[str], str], tuple[str, ...]]] = {
     "text for a number": (lambda t: t + "[transfer]\nconnections = '8'\n", ("transfer.connections", "number")),
     "number for a text": (lambda t: t.replace('name = "lab"\nroot', "name = 3\nroot"), ("mirror.name", "text")),
     "text for a list": (lambda t: t.replace('["linux-64", "noarch"]', '"linux-64"'), ("subdirs", "list")),
-    "a key that is missing": (lambda t: t.replace("name = \"lab\"\nroot", "root"), ("mirror", "name")),
+    "a key that is missing": (lambda t: t.replace('name = "lab"\nroot', "root"), ("mirror", "name")),
     "two channels of one name": (
         lambda t: t + t[t.index("[[channels]]") :],
         ("channels[1]", "a second channel named lab", "Merge"),
@@ -75,7 +77,10 @@ BAD_FILES: dict[str, tuple[Callable[[str], str], tuple[str, ...]]] = {
     "a share beyond all": (lambda t: t + "[prune]\nmax_share = 2.0\n", ("prune.max_share",)),
     "a climbing channel": (lambda t: t.replace('name = "lab"\nup', 'name = "../lab"\nup'), ("..",)),
     "an escape sequence": (lambda t: t.replace('name = "lab"\nup', 'name = "\\u001b[31mlab"\nup'), ("x1b",)),
-    "a foreign scheme": (lambda t: t.replace("http://127.0.0.1:9/lab", "ftp://host/lab"), ("ftp://host/lab", "https://")),
+    "a foreign scheme": (
+        lambda t: t.replace("http://127.0.0.1:9/lab", "ftp://host/lab"),
+        ("ftp://host/lab", "https://"),
+    ),
     "the tree in the state": (lambda t: t.replace('state"', 'root/state"'), ("mirror.state", "outside")),
     "a proxy of nonsense": (lambda t: t + "[transfer]\nproxy = 'nonsense'\n", ("proxy", "nonsense")),
 }
@@ -299,9 +304,7 @@ def test_an_upstream_in_trouble(mirror: Mirror, faulty: FaultyUpstream) -> None:
     no_channel(mirror, "answered 500")
 
 
-def test_one_bad_channel_does_not_hold_up_the_others(
-    mirror: Mirror, lab: ChannelTree, faulty: FaultyUpstream
-) -> None:
+def test_one_bad_channel_does_not_hold_up_the_others(mirror: Mirror, lab: ChannelTree, faulty: FaultyUpstream) -> None:
     lab.put("some")
     lab.index()
     mirror.write({"lab": f"{faulty.url}/lab", "nowhere": f"{faulty.url}/nowhere"})

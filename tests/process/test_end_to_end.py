@@ -92,8 +92,7 @@ def check_tree(mirror: Mirror, want: dict[tuple[str, str], published.Records]) -
         on_disk = {p.name for p in (mirror.root / channel / subdir).iterdir() if p.name.endswith(PACKAGES)}
         assert on_disk == set(records)
     assert published.wrong(mirror.root) == []
-    hidden = [path for path in mirror.root.rglob(".*")]
-    assert hidden == []
+    assert list(mirror.root.rglob(".*")) == []
 
 
 @pytest.mark.parametrize("formats", ["prefer-conda", "all"])

@@ -8,8 +8,6 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-import pytest
-
 from mirrortui.errors import MirrorError
 from mirrortui.serve.server import AccessLine, FileServer
 from mirrortui.worker.reader import JournalReader
@@ -33,7 +31,11 @@ def test_a_crash_at_any_step_leaves_a_set_that_clients_can_use(
         lab.put(name)
     lab.put("everywhere", subdir="noarch")
     lab.index()
-    mirror.write({"lab": lab.folder.as_uri()}, prune={"grace": "0 s", "max_share": 1.0})
+    shutil.copytree(lab.folder, tmp_path / "old" / "lab")
+    prune = {"grace": "0 s", "max_share": 1.0}
+    mirror.write({"lab": (tmp_path / "old" / "lab").as_uri()}, prune=prune)
+    back = mirror.file.rename(mirror.folder / "back.toml")
+    mirror.write({"lab": lab.folder.as_uri()}, prune=prune)
     mirror.sync()
 
     lab.put("replaced", size=5000)
@@ -46,7 +48,7 @@ def test_a_crash_at_any_step_leaves_a_set_that_clients_can_use(
     shutil.copytree(mirror.root, pristine / "root")
     shutil.copytree(mirror.state, pristine / "state")
     done = subprocess.run(
-        [sys.executable, Path(__file__).with_name("crashing.py"), mirror.file, pristine, spare],
+        [sys.executable, Path(__file__).with_name("crashing.py"), mirror.file, back, pristine, spare],
         env=mirror.environment,
         capture_output=True,
         text=True,
@@ -58,7 +60,7 @@ def test_a_crash_at_any_step_leaves_a_set_that_clients_can_use(
     steps = [point["step"] for point in points]
     for part in ("added-1.0-0.conda", ".repodata.json.zst.new", ".repodata.json.new", "dropped-1.0-0.conda"):
         assert any(part in step for step in steps), f"no crash at {part}: {steps}"
-    assert [point for point in points if point["wrong"] or point["differs"]] == []
+    assert [point for point in points if point["wrong"] or point["differs"] or point["back"]] == []
 
 
 class Generations:

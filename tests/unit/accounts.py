@@ -19,7 +19,9 @@ def as_nobody(look: Callable[[], Any]) -> Any:
     """Run a function as an account without rights; returns its value (JSON), or the text of its exception."""
     read, write = os.pipe()
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # fork beside threads: the child does nothing that needs them
+        warnings.simplefilter(
+            "ignore", DeprecationWarning
+        )  # fork beside threads: the child does nothing that needs them
         pid = os.fork()
     if pid == 0:
         try:
@@ -27,7 +29,7 @@ def as_nobody(look: Callable[[], Any]) -> Any:
             os.setgid(NOBODY)
             os.setuid(NOBODY)
             answer = look()
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - the child must end here, whatever happened
             answer = f"{type(error).__name__}: {error}"
         os.write(write, json.dumps(answer).encode())
         os._exit(0)

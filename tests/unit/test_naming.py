@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from mirrortui import naming
 from mirrortui.errors import NameRefused
+from tests.unit.lines import assert_clean
 
 HOSTILE = [
     "..", ".", "", " ", "/", "../../etc", "a/../b", "a/./b", "a//b", "a\\b", "a\x00b", "a\nb", "a\x1b[2Jb", "a b", "a\tb",
@@ -21,7 +22,9 @@ any_text = st.text(max_size=80) | st.text(alphabet="abt/.-_~!+ \x00\n%2e\\linuxo
 # ------------------------------------------------------------------------------------------- channels
 
 
-@pytest.mark.parametrize("name", ["conda-forge", "pkgs/main", "conda-forge/label/rc", "a", "_x", "A.b_c+d-e", "x" * 128])
+@pytest.mark.parametrize(
+    "name", ["conda-forge", "pkgs/main", "conda-forge/label/rc", "a", "_x", "A.b_c+d-e", "x" * 128]
+)
 def test_channel_names_of_the_field_pass(name: str) -> None:
     assert naming.channel(name) == name
 
@@ -30,7 +33,7 @@ def test_slashes_and_blanks_around_a_channel_are_taken_off() -> None:
     assert naming.channel(" /pkgs/main/ ") == "pkgs/main"
 
 
-@pytest.mark.parametrize("name", [n for n in HOSTILE if n not in ("/",)])
+@pytest.mark.parametrize("name", [n for n in HOSTILE if n != "/"])
 def test_hostile_channels_are_refused_in_one_clean_line(name: str) -> None:
     for text in (name, f"ok/{name}/ok", f"ok/{name}x/ok" if name in ("..", ".") else f"{name}x"):
         if text in ("..x", " x", "x", "ok/ /ok"):
@@ -40,13 +43,29 @@ def test_hostile_channels_are_refused_in_one_clean_line(name: str) -> None:
         assert str(caught.value).isprintable()
 
 
-@pytest.mark.parametrize("name", ["a.", "x" * 129, "/".join("abcdefghi"), "/".join(["x" * 100] * 3), "snapshots/x", "shards", "static/css"])
+@pytest.mark.parametrize(
+    "name", ["a.", "x" * 129, "/".join("abcdefghi"), "/".join(["x" * 100] * 3), "snapshots/x", "shards", "static/css"]
+)
 def test_too_long_too_deep_and_reserved_channels_are_refused(name: str) -> None:
     with pytest.raises(NameRefused):
         naming.channel(name)
 
 
-@pytest.mark.parametrize("name", ["noarch", "noarch-x", "noarchive", "linux-64", "my/linux-64", "linux-64-copy/x", "t", "a/t/b", "osx-arm64x", "win-32"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "noarch",
+        "noarch-x",
+        "noarchive",
+        "linux-64",
+        "my/linux-64",
+        "linux-64-copy/x",
+        "t",
+        "a/t/b",
+        "osx-arm64x",
+        "win-32",
+    ],
+)
 def test_components_that_conda_reads_as_a_platform_or_a_token_are_refused(name: str) -> None:
     with pytest.raises(NameRefused, match="conda takes") as caught:
         naming.channel(name)
@@ -74,7 +93,7 @@ def test_a_channel_that_passes_stays_below_the_root(text: str) -> None:
     try:
         name = naming.channel(text)
     except NameRefused as error:
-        assert str(error).isprintable()
+        assert_clean(error)
         return
     path = PurePosixPath("/root") / name
     assert path.is_relative_to("/root")
@@ -92,7 +111,20 @@ def test_known_and_new_subdirs_pass(name: str) -> None:
     assert naming.subdir(name) == name
 
 
-@pytest.mark.parametrize("name", [*HOSTILE, "Linux-64", "linux", "linux-64 ", "linux-64\n", "linux-64-x", "noarch2", "linux_64", "x" * 40 + "-" + "y" * 40])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *HOSTILE,
+        "Linux-64",
+        "linux",
+        "linux-64 ",
+        "linux-64\n",
+        "linux-64-x",
+        "noarch2",
+        "linux_64",
+        "x" * 40 + "-" + "y" * 40,
+    ],
+)
 def test_what_is_no_subdir_is_refused(name: str) -> None:
     with pytest.raises(NameRefused) as caught:
         naming.subdir(name)
@@ -159,7 +191,7 @@ def test_upstream_urls_pass_without_their_last_slash(text: str, expected: str) -
     ["", "x", "conda-forge", "ftp://h/x", "javascript:alert(1)", "http://", "http:///x", "https:x", "http://h/x?q=1", "http://h/x#f",
      "http://h/../x", "http://h/%2e%2e/x", "http://h/a/./b", "http://h:99999/", "http://h:port/", "http://[::1", "http://[bad]/x",
      "http://exa\u2100mple.com", "http://h/a b", "http://h/<x>", "http://h/\x1b", "http://h/%1b[2J", "http://h/%0d%0aX", "file://host/x",
-     "file:relative", "file:///%00", "/srv/x\x00y", "/srv/../etc", "//host/share", "file:////host/share", "http://h/\u202e"],
+     "file:relative", "file:///%00", "/", "file:///", "/srv/x\x00y", "/srv/../etc", "//host/share", "file:////host/share", "http://h/\u202e"],
 )  # fmt: skip
 def test_what_is_no_upstream_is_refused_in_one_clean_line(text: str) -> None:
     with pytest.raises(NameRefused) as caught:
@@ -167,7 +199,16 @@ def test_what_is_no_upstream_is_refused_in_one_clean_line(text: str) -> None:
     assert str(caught.value).isprintable()
 
 
-@pytest.mark.parametrize("text", ["https://me:hunter2@h/x?q", "https://me:hunter2@[h", "ftp://me:hunter2@h", "https://me:hun#hunter2@h/", "https://h/t/hunter2/x y"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "https://me:hunter2@h/x?q",
+        "https://me:hunter2@[h",
+        "ftp://me:hunter2@h",
+        "https://me:hun#hunter2@h/",
+        "https://h/t/hunter2/x y",
+    ],
+)
 def test_a_refused_url_does_not_tell_its_secret(text: str) -> None:
     with pytest.raises(NameRefused) as caught:
         naming.upstream_url(text)
@@ -179,7 +220,7 @@ def test_any_text_is_a_clean_url_or_refused(text: str) -> None:
     try:
         url = naming.upstream_url(text)
     except NameRefused as error:
-        assert str(error).isprintable()
+        assert_clean(error)
         return
     parts = urlsplit(url)
     assert parts.scheme in ("http", "https", "file")
@@ -226,7 +267,15 @@ def test_tokens_and_passwords_are_masked_wherever_they_stand(text: str, expected
     assert naming.has_secret(text) == (text != expected)
 
 
-@given(st.text(alphabet=st.characters(exclude_characters="/ \n\t\r\x0b\x0c\x1c\x1d\x1e\x1f\x85\xa0", exclude_categories=("Z", "C")), min_size=6, max_size=20))
+@given(
+    st.text(
+        alphabet=st.characters(
+            exclude_characters="/ \n\t\r\x0b\x0c\x1c\x1d\x1e\x1f\x85\xa0", exclude_categories=("Z", "C")
+        ),
+        min_size=6,
+        max_size=20,
+    )
+)
 def test_no_password_gets_through(secret: str) -> None:
     if secret not in "***@host/t/":
         assert secret not in naming.mask(f"see https://me:{secret}@host/channel for more")

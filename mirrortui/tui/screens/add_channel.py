@@ -8,7 +8,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Label, Static
 
 from mirrortui import channels, naming
-from mirrortui.errors import MirrorError
+from mirrortui.errors import MirrorError, UsageError
 from mirrortui.tui.bindings import bindings
 from mirrortui.tui.screens.base import HEIGHTS, WIDTHS
 from mirrortui.tui.screens.confirm import Confirm
@@ -17,6 +17,7 @@ from mirrortui.tui.widgets.line_table import Column, LineTable, Row
 from mirrortui.tui.widgets.rules_form import Choice
 
 OWN = "own URL"
+DEFAULTS = "defaults"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,10 @@ class NewChannel:
 def matching(text: str, present: frozenset[str]) -> list[Row]:
     """Known channels whose name or title holds the text, then the text itself as a name."""
     wanted = text.strip().lower()
-    rows = [
+    rows = []
+    if DEFAULTS.startswith(wanted) and not present.issuperset(channels.expand(DEFAULTS)):
+        rows.append(Row(DEFAULTS, (DEFAULTS, (" and ".join(channels.expand(DEFAULTS)), "dim"))))
+    rows += [
         Row(c.name, (c.name, (c.title, "dim")))
         for c in channels.KNOWN
         if c.name not in present and (wanted in c.name.lower() or wanted in c.title.lower())
@@ -143,25 +147,45 @@ class AddChannel(ModalScreen[tuple[NewChannel, ...] | None]):
         if host != OWN and name:
             key = next(h.name for h in channels.HOSTS if h.title == host)
             try:
-                field.value = channels.upstreams_for(name, (key,))[0]
+                field.value = channels.upstreams_for(self._names(name)[0], (key,))[0]
                 self._wrong("")
             except MirrorError as error:
                 field.value = ""
                 self._wrong(problem(error))
-        self.query_one("#notice", Static).update(content(channels.notice(name, (field.value,)) if name else ""))
+        self.query_one("#notice", Static).update(content(self._notice(name, (field.value,)) if name else ""))
 
     def _wrong(self, words: str) -> None:
         self.query_one("#wrong", Static).update(content(words))
 
+    def _names(self, name: str) -> tuple[str, ...]:
+        """The channels that a name stands for and that are not there yet."""
+        return tuple(each for each in channels.expand(name) if each not in self._present) or (name,)
+
+    def _notice(self, name: str, urls: tuple[str, ...]) -> str:
+        notices = dict.fromkeys(channels.notice(each, urls) for each in self._names(name))
+        first, *others = notices
+        return " ".join((first, *(other.removeprefix(first).strip() for other in others)))
+
+    def _chosen(self) -> tuple[NewChannel, ...]:
+        """Raises `MirrorError` for a name or URL that cannot be."""
+        first, *others = self._names(self.name_chosen)
+        url = naming.upstream_url(self.query_one("#url", Input).value)
+        new = [NewChannel(naming.channel(first), (url,))]
+        for name in others:
+            base = url.removesuffix(first.rpartition("/")[2])
+            if base == url:
+                raise UsageError(f"the URL does not end in “{first.rpartition('/')[2]}”", hint=f"Add {name} on its own")
+            new.append(NewChannel(naming.channel(name), (f"{base}{name.rpartition('/')[2]}",)))
+        return tuple(new)
+
     def _take(self) -> None:
         try:
-            name = naming.channel(self.name_chosen)
-            url = naming.upstream_url(self.query_one("#url", Input).value)
+            chosen = self._chosen()
         except MirrorError as error:
             self._wrong(problem(error))
             return
-        chosen = (NewChannel(name, (url,)),)
-        notice = channels.notice(name, (url,))
+        name = self.name_chosen
+        notice = self._notice(name, chosen[0].upstreams)
         if not notice:
             self.dismiss(chosen)
             return

@@ -23,6 +23,8 @@ class RoomScreen(Screen[None]):
     """A screen that renders a `View`. In narrow terminals one pane is shown at a time: the one with the focus."""
 
     MODE: ClassVar[str] = ""
+    TAB: ClassVar[str] = ""
+    """The mode it lies in, where that is another one."""
     BINDINGS = bindings("room")
     HORIZONTAL_BREAKPOINTS = WIDTHS
     VERTICAL_BREAKPOINTS = HEIGHTS
@@ -35,7 +37,7 @@ class RoomScreen(Screen[None]):
     def compose(self) -> ComposeResult:
         """Top lines, the screen's own body, bottom line."""
         yield StatusBar()
-        yield Tabs(self.MODE)
+        yield Tabs(self.TAB or self.MODE)
         yield from self.body()
         yield KeyBar()
         yield Static(TOO_SMALL, id="too-small", markup=False)

@@ -17,6 +17,11 @@ _WORDS = {
         "Tick channels and subdirs; the estimate follows every tick and rule. Changes are a draft until w writes them. "
         "A size with + lacks an index that is not read yet."
     ),
+    "browser": (
+        "Every package name of the ticked subdirs, and what of it is in. A key writes the rule that throws a name out or "
+        "brings it in, and says which; it is in the draft until w writes it. Records are builds: a second format of the "
+        "same build does not count."
+    ),
     "plan": (
         "What a sync would do now: files to add, to replace, to drop from the metadata, and to delete from the disk "
         "because their grace period is over. Nothing happens before you start it."
@@ -30,7 +35,7 @@ _WORDS = {
         "seen the difference; the file that was there is kept beside it."
     ),
 }
-_TITLES = {"setup": "Setup", "plan": "Plan", "sync": "Sync", "clients": "Clients"}
+_TITLES = {"setup": "Setup", "browser": "Packages", "plan": "Plan", "sync": "Sync", "clients": "Clients"}
 _KEYS = 16
 """Cells of the column of keys."""
 

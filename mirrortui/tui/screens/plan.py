@@ -8,29 +8,23 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.containers import Container
 from textual.message import Message
+from textual.widget import Widget
 
 from mirrortui.config import MirrorConfig
-from mirrortui.mirror.plan import Plan, PlannedFile, SubdirPlan, Totals
-from mirrortui.tui import format as fmt
+from mirrortui.mirror.plan import Plan
+from mirrortui.selection.reasons import Broken
+from mirrortui.tui import draft
 from mirrortui.tui.background import in_thread
 from mirrortui.tui.bindings import bindings
-from mirrortui.tui.glyphs import DASH, DONE, DOTS, FAILED
-from mirrortui.tui.messages import SaveAsked, StartAsked
+from mirrortui.tui.glyphs import DOTS, FAILED
+from mirrortui.tui.messages import DraftEdited, Said, SaveAsked, StartAsked
 from mirrortui.tui.rooms import Rooms
 from mirrortui.tui.screens.base import RoomScreen
 from mirrortui.tui.text import problem
 from mirrortui.tui.view import View
-from mirrortui.tui.widgets.line_table import Cell, Column, LineTable, Row
-from mirrortui.tui.widgets.lines import Facts, Line, LineView, line, set_title, sides
-from mirrortui.tui.widgets.lines import width as width_of
-
-KINDS = (
-    ("add", "new here"),
-    ("replace", "changed upstream"),
-    ("keep", "on disk already"),
-    ("drop", "leave the metadata now"),
-    ("prune_due", "leave the disk in this run"),
-)
+from mirrortui.tui.widgets.line_table import Column, LineTable
+from mirrortui.tui.widgets.lines import Facts, Line, LineView, line, set_title
+from mirrortui.tui.widgets.plan_tables import broken_rows, file_rows, subdir_rows, summary
 
 
 @dataclass
@@ -41,77 +35,6 @@ class Planned(Message):
     config: MirrorConfig
     plan: Plan | None = None
     trouble: str = ""
-
-
-def summary(plan: Plan, total_disk: int, limit: str, width: int) -> list[Line]:
-    """The plan's sums, and the disk before and after."""
-    roomy = width >= 76
-    left = []
-    for kind, words in KINDS:
-        t = plan.total(kind)
-        cells = (fmt.fit(kind.replace("_", " "), 11 if roomy else 10), fmt.fit(fmt.count(t.files), 10, right=True))
-        word = (" file  " if t.files == 1 else " files ") if roomy else ""
-        left.append(
-            line(
-                (cells[0], "dim"),
-                (cells[1], "strong" if t.files else "dim"),
-                (f"{word} {fmt.fit(fmt.size(t.bytes) if t.files else DASH, 8, right=True)}", ""),
-                (f"   {words}" if width >= 110 else "", "dim"),
-            )
-        )
-    after = plan.free - plan.needed
-    words, style = (
-        (f"{DONE} fits, {fmt.size(after)} left", "good")
-        if after >= 0
-        else (f"{FAILED} does NOT fit, {fmt.size(-after)} short", "bad")
-    )
-    bar_width = min(34, width - 46) if roomy else max(10, width - 32)
-    used = max(0, total_disk - plan.free)
-    first, new, empty = fmt.bar(bar_width, used, total_disk, plan.needed)
-    eta = fmt.span(plan.eta) + (f" at {limit}" if roomy else "") if plan.eta is not None else "no limit set"
-    right: list[Line] = [
-        line(("disk now ", "dim"), f"{fmt.size(plan.free)} free"),
-        line(("after it ", "dim"), f"{fmt.size(after)} free" if after >= 0 else DASH),
-        line((first, "bar"), (new, "new"), (empty, "empty")),
-        line((words, style)),
-        line(("time     ", "dim"), eta),
-    ]
-    return [sides(one, _padded(two, bar_width), width) for one, two in zip(left, right, strict=True)]
-
-
-def _padded(spans: Line, total: int) -> Line:
-    return (*spans, (" " * max(0, total - width_of(spans)), ""))
-
-
-def subdir_rows(subdirs: tuple[SubdirPlan, ...]) -> list[Row]:
-    """One row a subdir."""
-
-    def number(t: Totals) -> Cell:
-        return fmt.count(t.files) if t.files else (DASH, "dim")
-
-    return [
-        Row(
-            f"{s.channel}/{s.subdir}",
-            (
-                f"{s.channel}/{s.subdir}",
-                number(s.add),
-                fmt.size(s.add.bytes + s.replace.bytes) if s.add.files + s.replace.files else (DASH, "dim"),
-                number(s.replace),
-                number(s.keep),
-                number(s.drop),
-                number(s.prune_due),
-            ),
-        )
-        for s in subdirs
-    ]
-
-
-def file_rows(files: tuple[PlannedFile, ...]) -> list[Row]:
-    """One row a file."""
-    return [
-        Row(f"{f.channel}/{f.subdir}/{f.fn}", (f.fn, (f"{f.channel}/{f.subdir}", "dim"), fmt.size(f.bytes)))
-        for f in files
-    ]
 
 
 class PlanScreen(RoomScreen):
@@ -152,6 +75,8 @@ class PlanScreen(RoomScreen):
             largest = LineTable(files, heading=False, empty="nothing to fetch", id="largest", classes="pane")
             set_title(largest, "Largest files to fetch")
             yield largest
+            lacks = (Column(""), Column("", 28, above=66), Column("", 24, above=110))
+            yield LineTable(lacks, heading=False, empty="nothing is broken", id="broken", classes="pane")
             warnings = LineView(id="plan-warnings", classes="pane", empty="no warnings")
             set_title(warnings, "Warnings")
             yield warnings
@@ -204,11 +129,25 @@ class PlanScreen(RoomScreen):
         self._sums(summary(plan, self.view.total, limit, width))
         self.query_one("#plan-subdirs", LineTable).set_rows(subdir_rows(plan.subdirs))
         self.query_one("#largest", LineTable).set_rows(file_rows(plan.largest))
+        self._show_broken(plan)
         self.query_one("#plan-warnings", LineView).set_lines(self._warnings(plan))
 
+    def _show_broken(self, plan: Plan) -> None:
+        table = self.query_one("#broken", LineTable)
+        set_title(table, f"Broken dependencies {len(plan.broken)}")
+        self.set_class(bool(plan.broken), "-broken")
+        table.set_rows(broken_rows(plan.broken))
+
     def _warnings(self, plan: Plan) -> list[Line]:
+        from mirrortui.mirror.planning import broken_words
+
         room = max(20, self.query_one("#plan-warnings").size.width - 1)
-        return [line((words, "warn")) for w in plan.warnings for words in textwrap.wrap(w, room)]
+        listed = {broken_words(b) for b in plan.broken}
+        return [line((words, "warn")) for w in plan.warnings if w not in listed for words in textwrap.wrap(w, room)]
+
+    def stops(self) -> list[Widget]:
+        """What is shown."""
+        return [w for w in super().stops() if w.id != "broken" or self.has_class("-broken")]
 
     def _sums(self, lines: list[Line]) -> None:
         self.query_one("#plan-sums", Facts).set_lines((lines + [()] * 5)[:5])
@@ -234,6 +173,55 @@ class PlanScreen(RoomScreen):
         """Compute again."""
         self._begin_plan()
 
+    @property
+    def lacking(self) -> Broken | None:
+        """The broken dependency under the cursor."""
+        at = self.query_one("#broken", LineTable).cursor
+        return self.plan.broken[at] if self.plan is not None and at < len(self.plan.broken) else None
+
+    def action_mend(self) -> None:
+        """Bring back what the cursor's dependency lacks; the plan is made anew."""
+        if self.lacking is not None:
+            self._mend((self.lacking,))
+
+    def action_mend_all(self) -> None:
+        """Bring back whatever is lacking."""
+        if self.plan is not None:
+            self._mend(self.plan.broken)
+
+    def _mend(self, broken: tuple[Broken, ...]) -> None:
+        config, words = self._current_view().config, []
+        for one in broken:
+            changed = draft.mend(config, one.mend_rule, one.mend) if one.mend else config
+            if changed != config:
+                words.append(f"{one.mend_rule}: {one.mend}")
+            config = changed
+        if words:
+            more = f" and {len(words) - 1} more" if len(words) > 1 else ""
+            self.post_message(Said(f"Wrote {words[0]}{more} into the draft"))
+            self.post_message(DraftEdited(config))
+        else:
+            self.post_message(Said("No rule brings this back", "warning"))
+
+    def action_solve(self) -> None:
+        """Check that environments resolve."""
+        from mirrortui.tui.screens.ask import solve
+
+        self.app.push_screen(solve(self._rooms, self.view.config))
+
+    def action_explain(self) -> None:
+        """Why what is under the cursor is in, or lacking."""
+        from mirrortui.tui.screens.ask import explain
+
+        self.app.push_screen(explain(self._rooms, self.view.config, self._question()))
+
+    def _question(self) -> str:
+        if self.query_one("#broken").has_focus and self.lacking is not None:
+            return self.lacking.spec
+        if self.query_one("#largest").has_focus:
+            return self.query_one("#largest", LineTable).current.rpartition("/")[2]
+        return ""
+
     def action_save(self) -> None:
         """Write the draft."""
         self.post_message(SaveAsked())
@@ -242,6 +230,8 @@ class PlanScreen(RoomScreen):
         """Only what works now."""
         if action == "start":
             return self.plan is not None and not self.view.active and not self.view.read_only
+        if action in ("mend", "mend_all"):
+            return self.plan is not None and any(b.mend for b in self.plan.broken)
         if action == "save":
             return self.view.unsaved and not self.view.read_only
         return True

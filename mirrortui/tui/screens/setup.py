@@ -10,10 +10,10 @@ from textual.widget import Widget
 from mirrortui.config import MirrorConfig
 from mirrortui.tui import draft
 from mirrortui.tui.bindings import bindings
-from mirrortui.tui.estimator import Estimated, Estimator
+from mirrortui.tui.estimator import Estimated, Estimator, Refined
 from mirrortui.tui.messages import DraftEdited, Said, SaveAsked
 from mirrortui.tui.reading import IndexReader, ReadingsChanged
-from mirrortui.tui.rooms import Pair, Rooms
+from mirrortui.tui.rooms import Checked, Pair, Rooms, Wrong
 from mirrortui.tui.screens.add_channel import AddChannel, NewChannel
 from mirrortui.tui.screens.base import RoomScreen
 from mirrortui.tui.screens.confirm import Confirm
@@ -46,9 +46,10 @@ class SetupScreen(RoomScreen):
         self._figures: dict[Pair, SubdirEstimate] = {}
         self._estimate: Estimate | None = None
         self._asked: MirrorConfig | None = None
+        self._waiting = False
         self._broken: dict[str, str] = {}
         self._run_seen: tuple[object, ...] = ()
-        self.errors: dict[str, str] = {}
+        self.checked = Checked()
 
     def body(self) -> ComposeResult:
         """Channels | estimate and rules."""
@@ -74,6 +75,12 @@ class SetupScreen(RoomScreen):
             self._ask()
         self.refresh_bindings()
 
+    def on_screen_suspend(self) -> None:
+        """Nobody looks: the exact estimate is not worth its work."""
+        self._estimator.cancel()
+        if self._waiting or (self._estimate is not None and self._estimate.approximate):
+            self._asked = None
+
     # ------------------------------------------------------------------------------------------- figures
 
     def offered(self, channel: str) -> tuple[str, ...]:
@@ -87,6 +94,7 @@ class SetupScreen(RoomScreen):
 
     def _ask(self) -> None:
         self._asked = self.view.config
+        self._waiting = True
         self._estimator.ask(self.view.config, self._others())
         self._show_estimate(waiting=True)
 
@@ -101,7 +109,7 @@ class SetupScreen(RoomScreen):
 
     def on_estimated(self, event: Estimated) -> None:
         """Figures of the newest draft."""
-        self.errors = event.errors
+        self.checked, self._waiting = event.checked, False
         self._show_errors()
         if event.trouble:
             self.post_message(Said(f"No estimate: {event.trouble}", "error"))
@@ -116,6 +124,13 @@ class SetupScreen(RoomScreen):
         if not self.view.read_only:
             missing = [(s.channel, s.subdir) for s in estimate.subdirs if not s.known]
             self._reader.want(self.view.config, missing)
+
+    def on_refined(self, event: Refined) -> None:
+        """The exact figures of the ticked subdirs; what is not ticked keeps the quick ones."""
+        self._estimate = event.estimate
+        self._figures |= {(s.channel, s.subdir): s for s in event.estimate.subdirs}
+        self._show_estimate()
+        self._draw_tree()
 
     def on_readings_changed(self, event: ReadingsChanged) -> None:
         """An index is further along."""
@@ -167,8 +182,8 @@ class SetupScreen(RoomScreen):
         self._broken[event.key] = event.words
 
     def _show_errors(self) -> None:
-        self.query_one(RulesForm).show_errors(self.errors)
-        other = [f"{key}: {words}" for key, words in self.errors.items() if key.startswith("channels")]
+        self.query_one(RulesForm).show_notes(self.checked)
+        other = [f"{key}: {wrong.words}" for key, wrong in self.checked.wrong.items() if key.startswith("channels")]
         if other:
             self.post_message(Said(other[0], "warning"))
 
@@ -201,7 +216,8 @@ class SetupScreen(RoomScreen):
             config = draft.add_channel(config, new.name, new.upstreams)
         if chosen:
             self._edit(config)
-            self.run_worker(self._discover(config, chosen[0].name), group="discover", exit_on_error=False)
+            for new in chosen:
+                self.run_worker(self._discover(config, new.name), group="discover", exit_on_error=False)
 
     async def _discover(self, config: MirrorConfig, channel: str) -> None:
         try:
@@ -240,12 +256,30 @@ class SetupScreen(RoomScreen):
         if channel:
             self.run_worker(self._discover(config, channel), group="discover", exit_on_error=False)
 
+    def action_packages(self) -> None:
+        """All package names of the draft."""
+        from mirrortui.tui.screens.browser import BrowserScreen
+
+        self.app.push_screen(BrowserScreen(self._current_view, self._rooms))
+
+    def action_explain(self) -> None:
+        """Why something is in or out."""
+        from mirrortui.tui.screens.ask import explain
+
+        self.app.push_screen(explain(self._rooms, self.view.config, ""))
+
+    def action_details(self) -> None:
+        """What the estimate is made of."""
+        from mirrortui.tui.screens.ask import details
+
+        self.app.push_screen(details(self._rooms, self.view.config))
+
     def action_save(self) -> None:
         """Write the draft, unless something in it is wrong."""
-        wrong = {**self.errors, **self._broken}
+        wrong = {**self.checked.wrong, **{key: Wrong(words) for key, words in self._broken.items()}}
         if wrong:
-            key, words = next(iter(wrong.items()))
-            self.post_message(Said(f"Not saved. {key}: {words}", "error"))
+            key, first = next(iter(wrong.items()))
+            self.post_message(Said(f"Not saved. {key}: {first.words}", "error"))
         else:
             self.post_message(SaveAsked())
 
@@ -258,7 +292,7 @@ class SetupScreen(RoomScreen):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002 - the interface
         """Only what works now."""
         has_channels = bool(self.view.config.channels)
-        if action in ("tick", "tick_all", "remove", "refresh"):
+        if action in ("tick", "tick_all", "remove", "refresh", "packages", "explain", "details"):
             return has_channels
         if action in ("save", "undo"):
             return self.view.unsaved and not self.view.read_only

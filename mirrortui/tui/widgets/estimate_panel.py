@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from textual import events
 
 from mirrortui.tui import format as fmt
-from mirrortui.tui.glyphs import DASH, DONE, DOTS, FAILED, SEP
+from mirrortui.tui.glyphs import DASH, DONE, DOTS, FAILED, SEP, UP_TO, WARN
 from mirrortui.tui.widgets.lines import Facts, Line, line, set_title, width
 
 if TYPE_CHECKING:  # it brings numpy, which the first frame does not wait for
@@ -13,10 +13,12 @@ if TYPE_CHECKING:  # it brings numpy, which the first frame does not wait for
 
 
 def verdict(estimate: "Estimate") -> tuple[str, str]:
-    """`fits, 812 GB left` or `does NOT fit, 1.2 TB short`, with its style."""
+    """`fits, 812 GB left` or `does NOT fit, 1.2 TB short`, with its style; an upper bound may fit all the same."""
     left = estimate.free - estimate.bytes_to_fetch
     if left >= 0:
         return f"{DONE} fits, {fmt.size(left)} left", "good"
+    if estimate.approximate:
+        return f"{WARN} may not fit, up to {fmt.size(-left)} short", "warn"
     return f"{FAILED} does NOT fit, {fmt.size(-left)} short", "bad"
 
 
@@ -25,6 +27,8 @@ def estimate_lines(estimate: "Estimate | None", total: int) -> list[Line]:
     if estimate is None:
         return [line((f"no figures yet {DOTS}", "dim")), *[()] * 5]
     present = sum(s.bytes_present for s in estimate.subdirs)
+
+    most = f"{UP_TO} " if estimate.approximate else ""
 
     def figure(label: str, value: str, style: str = "") -> Line:
         return line((fmt.fit(label, 13), "dim"), (fmt.fit(value, min(total, 30) - 13, right=True), style))
@@ -39,10 +43,10 @@ def estimate_lines(estimate: "Estimate | None", total: int) -> list[Line]:
     if estimate.unknown_sizes:
         notes.append(f"{fmt.files(estimate.unknown_sizes)} of unknown size")
     return [
-        figure("packages", fmt.count(estimate.records)),
-        figure("size wanted", fmt.size(estimate.bytes)),
+        figure("packages", f"{most}{fmt.count(estimate.records)}"),
+        figure("size wanted", f"{most}{fmt.size(estimate.bytes)}"),
         figure("on disk", fmt.size(present)),
-        figure("to fetch", fmt.size(estimate.bytes_to_fetch), "strong"),
+        figure("to fetch", f"{most}{fmt.size(estimate.bytes_to_fetch)}", "strong"),
         line((bars[0], "bar"), (bars[1], "new"), (bars[2], "empty")),
         line((words, style)),
         *([line((f"without {', '.join(notes)}", "warn"))] if notes else []),
@@ -54,13 +58,18 @@ def estimate_brief(estimate: "Estimate | None", total: int) -> Line:
     if estimate is None:
         return line((f"estimate {DASH}", "dim"))
     words, style = verdict(estimate)
-    short = line(f"{fmt.size(estimate.bytes)} {SEP} fetch {fmt.size(estimate.bytes_to_fetch)} {SEP} ", (words, style))
-    long = line(f"{fmt.count(estimate.records)} pkgs {SEP} ", *short)
+    most = f"{UP_TO} " if estimate.approximate else ""
+    fetch = f"{SEP} fetch {most}{fmt.size(estimate.bytes_to_fetch)} {SEP} "
+    short = line(f"{most}{fmt.size(estimate.bytes)} {fetch}", (words, style))
+    long = line(f"{most}{fmt.count(estimate.records)} pkgs {SEP} ", *short)
     return long if width(long) <= total else short
 
 
 class EstimatePanel(Facts):
-    """The panel; while a newer figure is computed the old one stays and the title says so."""
+    """The panel; while a newer figure is computed the old one stays and the title says so.
+
+    Quick figures are marked as upper bounds until the exact ones are there.
+    """
 
     def __init__(self) -> None:
         super().__init__(id="estimate", classes="pane")
@@ -69,9 +78,11 @@ class EstimatePanel(Facts):
 
     def show(self, estimate: "Estimate | None", *, waiting: bool = False, held: bool = False) -> None:
         """Show an estimate: about to be replaced (`waiting`), or of the rules before the ones that are wrong (`held`)."""
-        set_title(self, f"Estimate {DOTS}" if waiting else "Estimate before the error" if held else "Estimate")
         if estimate is not None:
             self._estimate = estimate
+        rough = self._estimate is not None and self._estimate.approximate
+        plain = "Estimate at most, by name" if rough else "Estimate"
+        set_title(self, "Estimate before the error" if held else f"{plain} {DOTS}" if waiting or rough else plain)
         self._paint_all(self.size.width)
 
     def on_resize(self, event: events.Resize) -> None:

@@ -86,9 +86,18 @@ class LineTable(Lines, can_focus=True):
         return 1 if self._headed else 0
 
     @property
+    def length(self) -> int:
+        """Number of rows."""
+        return len(self.rows)
+
+    def row_at(self, index: int) -> Row:
+        """One row."""
+        return self.rows[index]
+
+    @property
     def current(self) -> str:
         """Key of the row with the cursor, empty without rows."""
-        return self.rows[self.cursor].key if self.rows else ""
+        return self.row_at(self.cursor).key if self.length else ""
 
     def set_rows(self, rows: Sequence[Row]) -> None:
         """Show these rows; the cursor stays on its key, and only cells that differ are repainted."""
@@ -144,10 +153,10 @@ class LineTable(Lines, can_focus=True):
             ]
             return self.paint(((" ", "head"), *head), total, base)
         index = self.scroll_offset.y + y - self.head
-        if index >= len(self.rows):
-            spans = ((f" {self.empty}", "dim"),) if not self.rows and y == self.head and self.empty else ()
+        if index >= self.length:
+            spans = ((f" {self.empty}", "dim"),) if not self.length and y == self.head and self.empty else ()
             return self.paint(spans, total, base)
-        row = self.rows[index]
+        row = self.row_at(index)
         if row.style:
             base += self.get_component_rich_style(f"lines--{row.style}", partial=True)
         pointed = self._pointing and index == self.cursor
@@ -183,9 +192,9 @@ class LineTable(Lines, can_focus=True):
 
     def move_to(self, index: int) -> None:
         """Put the cursor on a row and bring it into view."""
-        if not self.rows:
+        if not self.length:
             return
-        index = max(0, min(len(self.rows) - 1, index))
+        index = max(0, min(self.length - 1, index))
         if not self._pointing:
             self.scroll_to(y=index, animate=False, immediate=True)
             self.cursor = index
@@ -212,17 +221,17 @@ class LineTable(Lines, can_focus=True):
 
     def action_edge(self, end: bool) -> None:
         """First or last row."""
-        self.move_to(len(self.rows) - 1 if end else 0)
+        self.move_to(self.length - 1 if end else 0)
 
     def action_choose(self) -> None:
         """Enter."""
-        if self.rows:
+        if self.length:
             self.post_message(self.Chosen(self, self.current, -1))
 
     def on_click(self, event: events.Click) -> None:
         """The first click moves the cursor, one on the same row chooses."""
         index = event.y + self.scroll_offset.y - self.head - self.gutter.top
-        if event.y - self.gutter.top < self.head or not 0 <= index < len(self.rows):
+        if event.y - self.gutter.top < self.head or not 0 <= index < self.length:
             return
         again = index == self.cursor
         self.move_to(index)

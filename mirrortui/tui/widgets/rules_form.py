@@ -1,12 +1,11 @@
 """The form for [mirror] and [selection]: one line a field, errors in words under the field."""
 
-import shlex
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from textual.app import ComposeResult
 from textual.containers import Container, VerticalScroll
+from textual.content import Content
 from textual.events import DescendantFocus
 from textual.message import Message
 from textual.reactive import reactive
@@ -16,69 +15,10 @@ from textual.widgets import Input, Label, Static
 from mirrortui.config import MirrorConfig
 from mirrortui.tui.bindings import bindings
 from mirrortui.tui.glyphs import CHOICE_LEFT, CHOICE_RIGHT
-from mirrortui.tui.text import content
+from mirrortui.tui.rooms import Checked, Wrong
+from mirrortui.tui.text import block, safe
+from mirrortui.tui.widgets.fields import FIELDS, Field
 from mirrortui.tui.widgets.lines import set_title
-
-
-def split_words(text: str) -> tuple[str, ...]:
-    """Words as on a shell's command line: spaces part them, quotes keep `"numpy >=1.20,<2"` together."""
-    lexer = shlex.shlex(text, posix=True, punctuation_chars="")
-    lexer.whitespace_split, lexer.commenters, lexer.escape = True, "", ""
-    return tuple(word.removesuffix(",") for word in lexer if word != ",")
-
-
-def join_words(words: tuple[str, ...]) -> str:
-    """The text that `split_words` reads back."""
-    return " ".join(_quoted(word) for word in words)
-
-
-def _quoted(word: str) -> str:
-    if word and not any(char in " \t'\"" for char in word):
-        return word
-    return shlex.quote(word) if '"' in word else f'"{word}"'
-
-
-def _same(text: str) -> str:
-    return text.strip()
-
-
-@dataclass(frozen=True, slots=True)
-class Field:
-    """One key of mirror.toml in the form. `empty` says what an empty field means; `choices` makes it a choice."""
-
-    key: str
-    label: str
-    hint: str
-    empty: str = ""
-    parse: Callable[[str], Any] = split_words
-    write: Callable[[Any], str] = join_words
-    choices: tuple[str, ...] = ()
-
-
-def _text(key: str, label: str, hint: str, empty: str = "") -> Field:
-    return Field(key, label, hint, empty, _same, str)
-
-
-FIELDS = (
-    _text("mirror.name", "name", "A short name for this mirror"),
-    _text("mirror.root", "root", "The served folder, an absolute path"),
-    _text("mirror.url", "url", "How clients reach the root: http://host or file:///path"),
-    Field("selection.include", "include", 'MatchSpecs with spaces between them: numpy "scipy >=1.9,<2"', "everything"),
-    Field("selection.exclude", "exclude", 'MatchSpecs to leave out: *-nightly "numpy <1.20"', "nothing"),
-    Field("selection.always", "always", "MatchSpecs that are kept even when excluded", "nothing"),
-    Field("selection.exclude_licenses", "licenses out", "Families or SPDX ids: GPL AGPL-3.0-only", "none"),
-    Field("selection.unknown_license", "lic. unknown", "Packages without a readable license", choices=("keep", "drop")),
-    Field(
-        "selection.formats",
-        "formats",
-        "Where a package exists as .conda and as .tar.bz2",
-        choices=("all", "prefer-conda", "conda", "tar.bz2"),
-    ),
-    Field("selection.python", "python", "Minor versions: 3.12 3.13", "every version"),
-    _text("selection.max_size", "max size", "Larger packages are left out: 2 GB", "any size"),
-    _text("selection.before", "as of", "The channel as it was at the end of a day: 2025-01-31", "today"),
-    _text("selection.min_age", "min age", "Newer packages wait: 7 days", "none"),
-)
 
 
 class Choice(Static, can_focus=True):
@@ -114,14 +54,24 @@ class Choice(Static, can_focus=True):
         self.action_turn(1)
 
 
+def wrong_words(wrong: Wrong, width: int) -> str:
+    """What is wrong; where the place is known, the entry with a mark under that place comes first."""
+    if not wrong.column:
+        return safe(wrong.words)
+    begin = max(0, wrong.column - 1 - max(4, width // 2))
+    shown = safe(wrong.text[begin : begin + width])
+    mark = " " * (wrong.column - 1 - begin) + "^"
+    return f"{shown}\n{mark} column {wrong.column}\n{safe(wrong.words)}"
+
+
 class FieldRow(Container):
-    """Label and field on one line, and under it what is wrong, if anything."""
+    """Label and field on one line, and under it what is wrong, or may not be what was meant."""
 
     def __init__(self, field: Field) -> None:
         super().__init__(classes="field")
         self.field = field
         self.local_error = ""
-        self._words = ""
+        self._shown: tuple[Wrong | None, str] = (None, "")
 
     def compose(self) -> ComposeResult:
         """Label and field."""
@@ -142,7 +92,7 @@ class FieldRow(Container):
     def show_value(self, value: Any) -> None:
         """Show a value, unless the text there already means it (the cursor stays where it is)."""
         if self.field.choices:
-            self.box.value = str(value)
+            self.box.value = self.field.write(value)
             return
         try:
             same = self.field.parse(self.box.value) == value
@@ -153,16 +103,19 @@ class FieldRow(Container):
                 self.box.value = self.field.write(value)
             self.local_error = ""
 
-    def show_error(self, words: str) -> None:
-        """Show or clear the words under the field."""
-        words = self.local_error or words
-        if words == self._words:
+    def show_notes(self, wrong: Wrong | None, hint: str = "") -> None:
+        """Show or clear what stands under the field: what is wrong, otherwise the hint."""
+        wrong = Wrong(self.local_error) if self.local_error else wrong
+        if (wrong, hint) == self._shown:
             return
-        self._words = words
-        self.set_class(bool(words), "-bad")
-        self.query(".error").remove()
-        if words:
-            self.mount(Static(content(words), classes="error"))
+        self._shown = (wrong, hint)
+        self.set_class(wrong is not None, "-bad")
+        self.query(".error, .note").remove()
+        if wrong is not None:
+            words = wrong_words(wrong, max(20, self.size.width - 4))
+            self.mount(Static(Content(words), classes="error"))
+        elif hint:
+            self.mount(Static(Content(block(hint)), classes="note"))
 
 
 class RulesForm(VerticalScroll, can_focus=False):
@@ -214,15 +167,15 @@ class RulesForm(VerticalScroll, can_focus=False):
             section, _, key = row.field.key.partition(".")
             row.show_value(getattr(getattr(config, section), key))
 
-    def show_errors(self, errors: Mapping[str, str]) -> None:
-        """Show what is wrong, by key."""
+    def show_notes(self, checked: Checked) -> None:
+        """Show what is wrong and what may not be meant, by key."""
         for row in self.rows:
-            row.show_error(errors.get(row.field.key, ""))
+            row.show_notes(checked.wrong.get(row.field.key), checked.hints.get(row.field.key, ""))
 
     def on_descendant_focus(self, event: DescendantFocus) -> None:
         """The hint of the field."""
         row = event.widget.query_ancestor(FieldRow)
-        self.query_one("#hint", Static).update(content(row.field.hint))
+        self.query_one("#hint", Static).update(Content(row.field.hint))
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Parse, and tell."""
@@ -232,14 +185,15 @@ class RulesForm(VerticalScroll, can_focus=False):
     def on_choice_changed(self, event: Choice.Changed) -> None:
         """Tell."""
         event.stop()
-        self.post_message(self.Edited(event.choice.query_ancestor(FieldRow).field.key, event.value))
+        field = event.choice.query_ancestor(FieldRow).field
+        self.post_message(self.Edited(field.key, field.parse(event.value)))
 
     def _tell(self, row: FieldRow, text: str) -> None:
         try:
             value = row.field.parse(text)
-        except ValueError:
-            row.local_error = "A quotation mark is not closed"
-            row.show_error("")
+        except ValueError as error:
+            row.local_error = str(error)
+            row.show_notes(None)
             self.post_message(self.Broken(row.field.key, row.local_error))
             return
         row.local_error = ""

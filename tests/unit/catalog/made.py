@@ -41,14 +41,22 @@ def content(fn: str) -> bytes:
 
 def table(*fns: str | tuple[str, dict[str, Any]]) -> dict[str, Any]:
     """A repodata.json with records by name, each into its section; a pair brings fields of its own."""
-    out: dict[str, Any] = {"info": {"subdir": "linux-64"}, "packages": {}, "packages.conda": {}, "removed": [], "repodata_version": 1}
+    out: dict[str, Any] = {
+        "info": {"subdir": "linux-64"},
+        "packages": {},
+        "packages.conda": {},
+        "removed": [],
+        "repodata_version": 1,
+    }
     for entry in fns:
         fn, fields = (entry, {}) if isinstance(entry, str) else entry
         out["packages.conda" if fn.endswith(".conda") else "packages"][fn] = record(fn, **fields)
     return out
 
 
-def index(state: Path, body: Mapping[str, Any] | bytes, channel: str = "c", subdir: str = "linux-64", chunk: int = 0) -> SubdirIndex:
+def index(
+    state: Path, body: Mapping[str, Any] | bytes, channel: str = "c", subdir: str = "linux-64", chunk: int = 0
+) -> SubdirIndex:
     """Put a body into the cache of a state folder as if it had been fetched, and open it."""
     data = body if isinstance(body, bytes) else json.dumps(body).encode()
     place = cache.folder(state, channel, subdir)
@@ -57,7 +65,14 @@ def index(state: Path, body: Mapping[str, Any] | bytes, channel: str = "c", subd
         (fresh / "body.json.zst").write_bytes(packed)
         cache.decode_into(fresh)
         sha = hashlib.sha256(packed).hexdigest()
-        source = Source(url=f"https://up/{channel}/{subdir}/repodata.json.zst", status="ok", sha256=sha, packed=len(packed), checked=time.time(), folder=fresh.name)
+        source = Source(
+            url=f"https://up/{channel}/{subdir}/repodata.json.zst",
+            status="ok",
+            sha256=sha,
+            packed=len(packed),
+            checked=time.time(),
+            folder=fresh.name,
+        )
         cache.write_source(place, source)
     found = cache.open_index(state, channel, subdir)
     assert found is not None
@@ -66,7 +81,9 @@ def index(state: Path, body: Mapping[str, Any] | bytes, channel: str = "c", subd
 
 def missing(state: Path, channel: str = "c", subdir: str = "linux-64") -> SubdirIndex:
     """The cache of a subdir that the upstream does not have."""
-    cache.write_source(cache.folder(state, channel, subdir), Source(url="https://up", status="missing", checked=time.time()))
+    cache.write_source(
+        cache.folder(state, channel, subdir), Source(url="https://up", status="missing", checked=time.time())
+    )
     found = cache.open_index(state, channel, subdir)
     assert found is not None
     return found

@@ -2,6 +2,7 @@ import json
 import random
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from mirrortui.catalog import body
 from mirrortui.errors import BadRepodata
+from tests.unit.lines import assert_clean
 
 loose = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
@@ -47,15 +49,24 @@ HOSTILE = [
     "é漢\U0001f40d", "\x00\x1f", "/", "", '"}},"packages":{"a.conda":{',
 ]  # fmt: skip
 texts = st.sampled_from(HOSTILE) | st.text(st.characters(exclude_categories=("Cs",)), max_size=6)
-leaves = st.none() | st.booleans() | st.integers(-(2**60), 2**60) | st.floats(allow_nan=False, allow_infinity=False) | texts
+leaves = (
+    st.none() | st.booleans() | st.integers(-(2**60), 2**60) | st.floats(allow_nan=False, allow_infinity=False) | texts
+)
 nested = st.recursive(
     leaves,
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["x.conda", "y.tar.bz2", "packages", "a"]) | texts, inner, max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["x.conda", "y.tar.bz2", "packages", "a"]) | texts, inner, max_size=3)
+    ),
     max_leaves=6,
 )
 keys = st.sampled_from([f"{c}-1-0.{s}" for c in "abcdef" for s in ("conda", "tar.bz2")]) | texts
-records = st.dictionaries(keys, st.dictionaries(texts | st.sampled_from(["depends", "x.conda"]), nested, max_size=3) | leaves, max_size=6)
-others = st.dictionaries(st.sampled_from(["info", "removed", "repodata_version", "signatures", "x.conda", "é"]) | texts, nested, max_size=3)
+records = st.dictionaries(
+    keys, st.dictionaries(texts | st.sampled_from(["depends", "x.conda"]), nested, max_size=3) | leaves, max_size=6
+)
+others = st.dictionaries(
+    st.sampled_from(["info", "removed", "repodata_version", "signatures", "x.conda", "é"]) | texts, nested, max_size=3
+)
 
 
 @st.composite
@@ -66,11 +77,13 @@ def bodies(draw: st.DrawFn) -> bytes:
         if draw(st.booleans()):
             value[section] = draw(records | st.just({}) | leaves)
     items = draw(st.permutations(sorted(value)))
-    style = draw(st.sampled_from([{}, {"indent": 2}, {"separators": (",", ":")}, {"indent": 0}, {"ensure_ascii": False}]))
+    style = draw(
+        st.sampled_from([{}, {"indent": 2}, {"separators": (",", ":")}, {"indent": 0}, {"ensure_ascii": False}])
+    )
     return json.dumps({key: value[key] for key in items}, **style).encode()
 
 
-@settings(max_examples=300)
+@settings(max_examples=200)
 @given(bodies(), st.integers(1, 40) | st.just(1 << 20))
 def test_every_body_is_read_as_json_reads_it(data: bytes, size: int) -> None:
     sections, values, order = read(data, size)
@@ -78,14 +91,16 @@ def test_every_body_is_read_as_json_reads_it(data: bytes, size: int) -> None:
     assert [s for i, s in enumerate(order) if s not in order[:i]] == [k for k in json.loads(data) if k in sections]
 
 
-@settings(max_examples=400)
+@settings(max_examples=250)
 @given(bodies(), st.randoms(use_true_random=False), st.integers(1, 40))
 def test_damage_is_either_harmless_or_refused(data: bytes, rng: random.Random, size: int) -> None:
     """Whatever is taken in must be what json takes in; whatever json refuses must be refused."""
     broken = bytearray(data)
     for _ in range(rng.randint(1, 3)):
         at = rng.randrange(len(broken) + 1)
-        broken[at : at + rng.randint(0, 2)] = rng.choice([b"", b",", b"}", b'"', b"{", b":", b"]", b"\\", b" ", b"x", b"\xff"])
+        broken[at : at + rng.randint(0, 2)] = rng.choice(
+            [b"", b",", b"}", b'"', b"{", b":", b"]", b"\\", b" ", b"x", b"\xff"]
+        )
     try:
         want = expected(bytes(broken))
     except (ValueError, AttributeError):
@@ -93,7 +108,7 @@ def test_damage_is_either_harmless_or_refused(data: bytes, rng: random.Random, s
     try:
         got = read(bytes(broken), size)
     except BadRepodata as error:
-        assert str(error).isprintable()
+        assert_clean(error)
         return
     assert want is not None, bytes(broken)
     # json lets the later of two equal top-level keys win, which is refused here, so both agree on the rest
@@ -119,10 +134,10 @@ def test_a_body_cut_off_at_any_byte_is_refused(size: int) -> None:
 @pytest.mark.parametrize(
     "data",
     [b"", b" ", b"null", b"[]", b"[{}]", b'"x"', b"<!DOCTYPE html>", b"\x28\xb5\x2f\xfd", b"\xef\xbb\xbf{}", b"{", b"{}x", b"{}{}", b"{} \n]", b'{"info":{}}}',
-     b"{,}", b'{"a"}', b'{"a":}', b'{"a":1,}', b'{"a":1 "b":2}', b'{a:1}', b'{"a":nul}', b'{"a":01}', b'{"a":NaN}', b'{"a":"\x01"}', b'{"a":"\xff"}',
+     b"{,}", b'{"a"}', b'{"a":}', b'{"a":1,}', b'{"a":1 "b":2}', b"{a:1}", b'{"a":nul}', b'{"a":01}', b'{"a":NaN}', b'{"a":"\x01"}', b'{"a":"\xff"}',
      b'{"\xff":1}', b'{"a":1e999}', b'{"a":[}', b'{"a":{]}', b'{"packages":{"a.conda":{}},}', b'{"packages":{"a.conda":{},}}',
      b'{"packages":{"a.conda":{},,"b.conda":{}}}', b'{"packages":{"a.conda":{}, }}', b'{"packages":{,"a.conda":{}}}', b'{"packages":{"a.conda":{} "b.conda":{}}}',
-     b'{"packages":{"a.conda":{"x":}}}', b'{"packages":{"a.conda":{}', b'{"packages":{"a.conda"}}', b'{"packages":["a"}', b'\x0b{}', b'{"a":1\x0c}', b"{'a':1}"],
+     b'{"packages":{"a.conda":{"x":}}}', b'{"packages":{"a.conda":{}', b'{"packages":{"a.conda"}}', b'{"packages":["a"}', b"\x0b{}", b'{"a":1\x0c}', b"{'a':1}"],
 )  # fmt: skip
 @pytest.mark.parametrize("size", [1, 3, 1 << 20])
 def test_what_is_no_json_object_is_refused(data: bytes, size: int) -> None:
@@ -131,7 +146,9 @@ def test_what_is_no_json_object_is_refused(data: bytes, size: int) -> None:
     assert str(caught.value).isprintable()
 
 
-@pytest.mark.parametrize("data", [b"{}", b" {\n}\t", b'{"packages":{}}', b'{"packages":{ },"packages.conda":{\n}}', b'{"info":{}}\n'])
+@pytest.mark.parametrize(
+    "data", [b"{}", b" {\n}\t", b'{"packages":{}}', b'{"packages":{ },"packages.conda":{\n}}', b'{"info":{}}\n']
+)
 def test_a_body_without_records_is_none_the_less_one(data: bytes) -> None:
     assert read(data) == ({}, expected(data)[1], [])
 
@@ -178,10 +195,8 @@ def test_brackets_nested_within_reason_are_read(place: bytes) -> None:
 
 def seconds(data: bytes, size: int) -> float:
     begin = time.perf_counter()
-    try:
+    with suppress(BadRepodata):
         read(data, size)
-    except BadRepodata:
-        pass
     return time.perf_counter() - begin
 
 

@@ -44,7 +44,11 @@ def plain(fn: str, raw: Any) -> dict[str, Any] | None:
     name, version, build = raw.get("name"), raw.get("version"), raw.get("build", "")
     if not isinstance(name, str) or not name or isinstance(version, bool) or not isinstance(version, str | int | float):
         return None
-    size, stamp, built = number(raw.get("size"), -1), number(raw.get("timestamp"), -1), number(raw.get("build_number"), 0)
+    size, stamp, built = (
+        number(raw.get("size"), -1),
+        number(raw.get("timestamp"), -1),
+        number(raw.get("build_number"), 0),
+    )
     stamp = -1 if stamp <= 0 else stamp * 1000 if stamp <= 253402300799 else stamp
     digests = {}
     for key, length in (("sha256", 64), ("md5", 32)):
@@ -87,7 +91,9 @@ scalars = (
     | st.text(st.characters(exclude_categories=("Cs",)), max_size=5)
 )  # fmt: skip
 junk = scalars | st.just([]) | st.just({}) | st.just(["x", 1, None]) | st.just({"url": 1})
-hexes = st.sampled_from(["a" * 64, "A" * 64, "a" * 32, "F" * 32, "g" * 64, "a" * 63, "", "a" * 62 + "  ", " " * 64, "é" * 32, "a" * 65])
+hexes = st.sampled_from(
+    ["a" * 64, "A" * 64, "a" * 32, "F" * 32, "g" * 64, "a" * 63, "", "a" * 62 + "  ", " " * 64, "é" * 32, "a" * 65]
+)
 fields = st.fixed_dictionaries(
     {"name": st.sampled_from(["a", "b"]) | junk, "version": st.sampled_from(["1", "1!2.0+x"]) | junk, "build": st.sampled_from(["0", "h_1"]) | junk},
     optional={
@@ -102,9 +108,15 @@ fns = (
 )  # fmt: skip
 
 
-@settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.dictionaries(fns, records, max_size=8), st.dictionaries(fns, records, max_size=8), st.sampled_from([1, 40, 200, 1 << 20]))
-def test_columns_say_what_a_plain_reading_says(tmp_path_factory: pytest.TempPathFactory, first: dict[str, Any], second: dict[str, Any], size: int) -> None:
+@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.dictionaries(fns, records, max_size=8),
+    st.dictionaries(fns, records, max_size=8),
+    st.sampled_from([1, 40, 200, 1 << 20]),
+)
+def test_columns_say_what_a_plain_reading_says(
+    tmp_path_factory: pytest.TempPathFactory, first: dict[str, Any], second: dict[str, Any], size: int
+) -> None:
     with pytest.MonkeyPatch.context() as patch:
         blocks(patch, size)
         index = made_index(tmp_path_factory.mktemp("state"), {"packages.conda": first, "info": {}, "packages": second})
@@ -132,7 +144,9 @@ def assert_flags(index: SubdirIndex) -> None:
 
 
 @pytest.mark.parametrize("bad", [None, "x", -1, True, 1.5, [], {}, 10**30])
-@pytest.mark.parametrize("key", ["build_number", "size", "timestamp", "license", "license_family", "sha256", "md5", "depends"])
+@pytest.mark.parametrize(
+    "key", ["build_number", "size", "timestamp", "license", "license_family", "sha256", "md5", "depends"]
+)
 def test_a_field_of_a_wrong_type_is_unknown_and_spoils_no_other(tmp_path: Path, key: str, bad: Any) -> None:
     body = table("a-1-0.conda", ("b-1-0.conda", {key: bad}), "c-1-0.conda")
     index = made_index(tmp_path, body)
@@ -155,7 +169,9 @@ def test_a_number_beyond_any_measure_spoils_no_other_record(tmp_path: Path, key:
 def test_a_record_without_a_usable_name_is_left_out_and_counted(tmp_path: Path, name: Any, spoiled: bool) -> None:
     """Whether or not another record of the same block sends it the patient way."""
     fields = ({"size": "x"} if spoiled else {}) if name != "..." else {"build": ...}
-    index = made_index(tmp_path, table(("a-1-0.conda", {"name": name} if name != "..." else {"name": ...}), ("b-1-0.conda", fields)))
+    index = made_index(
+        tmp_path, table(("a-1-0.conda", {"name": name} if name != "..." else {"name": ...}), ("b-1-0.conda", fields))
+    )
     assert index.fns() == ["b-1-0.conda"]
     assert index.meta["refused"] == 1
 
@@ -170,7 +186,12 @@ def test_seconds_and_milliseconds_are_told_apart(tmp_path: Path, stamp: int, exp
 
 
 def test_digest_prefers_sha256_and_falls_back_on_md5(tmp_path: Path) -> None:
-    body = table("a-1-0.conda", ("b-1-0.conda", {"sha256": ...}), ("c-1-0.conda", {"sha256": "z" * 64, "md5": None}), ("d-1-0.conda", {"sha256": "0" * 64}))
+    body = table(
+        "a-1-0.conda",
+        ("b-1-0.conda", {"sha256": ...}),
+        ("c-1-0.conda", {"sha256": "z" * 64, "md5": None}),
+        ("d-1-0.conda", {"sha256": "0" * 64}),
+    )
     index = made_index(tmp_path, body)
     raw = body["packages.conda"]
     assert index.digest(0) == ("sha256", bytes.fromhex(raw["a-1-0.conda"]["sha256"]))
@@ -193,7 +214,9 @@ def test_a_name_that_is_not_name_version_build_is_odd_and_keeps_its_build(tmp_pa
     "order",
     ["aa", "aA", "Aa", "aAa", "AaA", "aaA", "aAA", "AAaa", "aAbBa", "abab", "AbaBAb", "aAaAaA"],
 )
-def test_the_later_of_two_equal_names_counts_and_twins_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, order: str, size: int) -> None:
+def test_the_later_of_two_equal_names_counts_and_twins_are_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, order: str, size: int
+) -> None:
     """A lower-case letter is a .conda, an upper-case one the .tar.bz2 of the same build; a name may come again."""
     blocks(monkeypatch, size)
     lines = []
@@ -214,7 +237,15 @@ def test_links_are_found_however_their_key_is_spelt(tmp_path: Path) -> None:
 
 
 def test_versions_that_are_none_rank_lowest(tmp_path: Path) -> None:
-    index = made_index(tmp_path, {"packages.conda": {f"a-{i}-0.conda": record("a-1-0.conda", version=v) for i, v in enumerate(["1.0", "1", "not a version!", "2", "", "1.0.0"])}})
+    index = made_index(
+        tmp_path,
+        {
+            "packages.conda": {
+                f"a-{i}-0.conda": record("a-1-0.conda", version=v)
+                for i, v in enumerate(["1.0", "1", "not a version!", "2", "", "1.0.0"])
+            }
+        },
+    )
     ranks = dict(zip(index.versions, index.version_ranks.tolist(), strict=True))
     assert ranks["not a version!"] == ranks[""] == -1
     assert ranks["1"] == ranks["1.0"] == ranks["1.0.0"] < ranks["2"]

@@ -2,6 +2,7 @@
 
 import json
 import re
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,9 @@ FILES = [
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_columns_hold_what_json_holds(shared: Path, tmp_path: Path, figures: dict[str, tuple[int, int, str]], name: str) -> None:
+def test_columns_hold_what_json_holds(
+    shared: Path, tmp_path: Path, figures: dict[str, tuple[int, int, str]], name: str
+) -> None:
     packed = (shared / "repodata" / name).read_bytes()
     data = zstandard.ZstdDecompressor().stream_reader(packed).read()
     whole: dict[str, Any] = json.loads(data)
@@ -48,7 +51,9 @@ def test_columns_hold_what_json_holds(shared: Path, tmp_path: Path, figures: dic
     assert index.meta["refused"] == 0
     assert bool(index.usable.all())
     compare(index, [item for key in whole if key in ("packages", "packages.conda") for item in whole[key].items()])
-    assert {key: index.top(key) for key in index.top_keys()} == {k: v for k, v in whole.items() if k not in ("packages", "packages.conda")}
+    assert {key: index.top(key) for key in index.top_keys()} == {
+        k: v for k, v in whole.items() if k not in ("packages", "packages.conda")
+    }
 
 
 def compare(index: SubdirIndex, records: list[tuple[str, dict[str, Any]]]) -> None:
@@ -56,11 +61,17 @@ def compare(index: SubdirIndex, records: list[tuple[str, dict[str, Any]]]) -> No
     plain = [record for _, record in records]
     assert [index.names[i] for i in index.name] == [r["name"] for r in plain]
     assert [index.versions[i] for i in index.version] == [r["version"] for r in plain]
-    assert [index.licenses[i] for i in index.license] == [(r.get("license") or "", r.get("license_family") or "") for r in plain]
+    assert [index.licenses[i] for i in index.license] == [
+        (r.get("license") or "", r.get("license_family") or "") for r in plain
+    ]
     assert index.build_number.tolist() == [r["build_number"] for r in plain]
     assert index.size.tolist() == [r.get("size", -1) for r in plain]
-    assert [None if index.flags[i] & decode.HAS_SHA256 == 0 else index.sha256[i].tobytes().hex() for i in range(index.rows)] == [r.get("sha256") for r in plain]
-    assert [None if index.flags[i] & decode.HAS_MD5 == 0 else index.md5[i].tobytes().hex() for i in range(index.rows)] == [r.get("md5") for r in plain]
+    assert [
+        None if index.flags[i] & decode.HAS_SHA256 == 0 else index.sha256[i].tobytes().hex() for i in range(index.rows)
+    ] == [r.get("sha256") for r in plain]
+    assert [
+        None if index.flags[i] & decode.HAS_MD5 == 0 else index.md5[i].tobytes().hex() for i in range(index.rows)
+    ] == [r.get("md5") for r in plain]
     assert index.builds(range(index.rows)) == [r["build"] for r in plain]
     stamps = [r.get("timestamp") or 0 for r in plain]
     assert index.stamp.tolist() == [-1 if not s else int(s) if s > 10**11 else int(s) * 1000 for s in stamps]
@@ -68,7 +79,9 @@ def compare(index: SubdirIndex, records: list[tuple[str, dict[str, Any]]]) -> No
     twins = [fn.endswith(".tar.bz2") and fn.removesuffix(".tar.bz2") in stems for fn, _ in records]
     assert (index.flags & decode.TWIN != 0).tolist() == twins
     assert (index.flags & decode.LINKS != 0).tolist() == ["url" in r or "channel" in r for r in plain]
-    wanted = ["\n".join(sorted(d for d in r["depends"] if re.fullmatch(r"python(_abi)?([\s=<>!~\[].*)?", d))) for r in plain]
+    wanted = [
+        "\n".join(sorted(d for d in r["depends"] if re.fullmatch(r"python(_abi)?([\s=<>!~\[].*)?", d))) for r in plain
+    ]
     assert [index.pythons[i] for i in index.python] == wanted
 
 
@@ -81,7 +94,7 @@ def test_versions_are_ranked_as_conda_orders_them(shared: Path, tmp_path: Path) 
     assert len(ranks) == len(index.versions)
     assert int(ranks.min()) >= 0
     order = np.argsort(ranks, kind="stable").tolist()
-    for a, b in zip(order, order[1:], strict=False):
+    for a, b in pairwise(order):
         left, right = Version(index.versions[a]), Version(index.versions[b])
         assert (left == right) == (ranks[a] == ranks[b])
         assert left <= right

@@ -10,7 +10,7 @@ import zstandard
 
 from mirrortui.catalog import cache, fetch
 from mirrortui.catalog.index import Source
-from mirrortui.errors import BadRepodata, MirrorError, UpstreamError, UpstreamStatus, UpstreamUnreachable
+from mirrortui.errors import BadRepodata, MirrorError, StateError, UpstreamError, UpstreamStatus, UpstreamUnreachable
 from tests.unit.catalog.made import table
 
 BODY = json.dumps(table("a-1-0.conda", "a-1-0.tar.bz2")).encode()
@@ -58,7 +58,9 @@ class Upstream:
                 if isinstance(answer, Exception):
                     raise answer
                 stream = answer.stream if isinstance(answer.stream, Drip) else Drip([answer.content])
-                return httpx.Response(answer.status_code, headers=answer.headers, stream=stream, extensions=answer.extensions)
+                return httpx.Response(
+                    answer.status_code, headers=answer.headers, stream=stream, extensions=answer.extensions
+                )
         return httpx.Response(404)
 
     @property
@@ -79,7 +81,9 @@ def bring(tmp_path: Path, upstream: Upstream) -> Callable[..., Source]:
         async def work() -> Source:
             async with httpx.AsyncClient(transport=httpx.MockTransport(upstream)) as client:
                 report = (lambda p: phases.append(p.phase)) if phases is not None else (lambda _p: None)
-                return await fetch.refresh(client, tmp_path, "c", upstreams or (UPSTREAM,), subdir, report, asyncio.Semaphore(1))
+                return await fetch.refresh(
+                    client, tmp_path, "c", upstreams or (UPSTREAM,), subdir, report, asyncio.Semaphore(1)
+                )
 
         upstream.asked.clear()
         try:
@@ -106,18 +110,29 @@ def names(state: Path) -> list[str]:
 
 
 def test_zst_is_asked_first_and_is_enough(upstream: Upstream, bring: Callable[..., Source], tmp_path: Path) -> None:
-    upstream.answers = {ZST: httpx.Response(200, content=pack(BODY), headers={"ETag": '"e1"', "Last-Modified": "yesterday"}), JSON: httpx.Response(200, content=OTHER)}
+    upstream.answers = {
+        ZST: httpx.Response(200, content=pack(BODY), headers={"ETag": '"e1"', "Last-Modified": "yesterday"}),
+        JSON: httpx.Response(200, content=OTHER),
+    }
     phases: list[str] = []
     source = bring(phases=phases)
     assert upstream.paths == [ZST]
-    assert (source.status, source.encoding, source.etag, source.modified, source.url) == ("ok", "zst", '"e1"', "yesterday", f"https://one{ZST}")
+    assert (source.status, source.encoding, source.etag, source.modified, source.url) == (
+        "ok",
+        "zst",
+        '"e1"',
+        "yesterday",
+        f"https://one{ZST}",
+    )
     assert source.packed == len(pack(BODY))
     assert names(tmp_path) == ["a-1-0.tar.bz2", "a-1-0.conda"]
     assert list(dict.fromkeys(phases)) == ["fetch", "decode", "ready"]
 
 
 @pytest.mark.parametrize("status", [403, 404, 410])
-def test_json_is_the_fallback_and_is_packed_on_the_way(upstream: Upstream, bring: Callable[..., Source], tmp_path: Path, status: int) -> None:
+def test_json_is_the_fallback_and_is_packed_on_the_way(
+    upstream: Upstream, bring: Callable[..., Source], tmp_path: Path, status: int
+) -> None:
     upstream.answers = {ZST: httpx.Response(status), JSON: httpx.Response(200, content=BODY)}
     assert bring().encoding == "json"
     assert upstream.paths == [ZST, JSON]
@@ -129,14 +144,18 @@ def test_json_is_the_fallback_and_is_packed_on_the_way(upstream: Upstream, bring
 
 @pytest.mark.parametrize("size", [1, 2, 3, 63, 64, 65, 1000])
 @pytest.mark.parametrize("path", [ZST, JSON])
-def test_a_body_may_come_in_the_smallest_pieces(upstream: Upstream, bring: Callable[..., Source], tmp_path: Path, size: int, path: str) -> None:
+def test_a_body_may_come_in_the_smallest_pieces(
+    upstream: Upstream, bring: Callable[..., Source], tmp_path: Path, size: int, path: str
+) -> None:
     data = pack(BODY) if path == ZST else b"\n \t" + BODY
     upstream.answers = {path: streamed([b"", *(data[i : i + size] for i in range(0, len(data), size)), b""])}
     assert bring().status == "ok"
     assert len(names(tmp_path)) == 2
 
 
-def test_a_missing_subdir_is_an_answer_and_no_second_upstream_is_asked(upstream: Upstream, bring: Callable[..., Source], tmp_path: Path) -> None:
+def test_a_missing_subdir_is_an_answer_and_no_second_upstream_is_asked(
+    upstream: Upstream, bring: Callable[..., Source], tmp_path: Path
+) -> None:
     phases: list[str] = []
     source = bring("https://one/c", "https://two/c", phases=phases)
     assert source.status == "missing"
@@ -152,7 +171,9 @@ def test_a_missing_subdir_is_an_answer_and_no_second_upstream_is_asked(upstream:
     [httpx.ConnectError("refused"), httpx.ReadTimeout("slow"), httpx.Response(500), httpx.Response(429), httpx.Response(401), httpx.Response(200, content=b"<html>"),
      httpx.Response(200, content=b""), httpx.Response(301, headers={"Location": "file:///etc/passwd"}), httpx.Response(304), httpx.Response(204), httpx.Response(206)],
 )  # fmt: skip
-def test_the_second_upstream_is_asked_when_the_first_fails(upstream: Upstream, bring: Callable[..., Source], tmp_path: Path, failure: Any) -> None:
+def test_the_second_upstream_is_asked_when_the_first_fails(
+    upstream: Upstream, bring: Callable[..., Source], tmp_path: Path, failure: Any
+) -> None:
     upstream.answers = {f"https://one{ZST}": failure, f"https://two{ZST}": httpx.Response(200, content=pack(BODY))}
     assert bring("https://one/c", "https://two/c").url.startswith("https://two/")
     assert len(names(tmp_path)) == 2
@@ -168,7 +189,9 @@ def test_a_host_that_is_no_host_is_an_upstream_that_fails(upstream: Upstream, br
 # --------------------------------------------------------------------------------------- conditional
 
 
-def test_an_unchanged_index_is_not_fetched_again(upstream: Upstream, bring: Callable[..., Source], tmp_path: Path) -> None:
+def test_an_unchanged_index_is_not_fetched_again(
+    upstream: Upstream, bring: Callable[..., Source], tmp_path: Path
+) -> None:
     headers = {"ETag": '"e1"', "Last-Modified": "Mon, 01 Jan 2024 00:00:00 GMT"}
     upstream.answers = {ZST: httpx.Response(200, content=pack(BODY), headers=headers)}
     first = bring()
@@ -186,7 +209,10 @@ def test_an_unchanged_index_is_not_fetched_again(upstream: Upstream, bring: Call
 
 
 def test_an_index_of_another_url_is_asked_for_whole(upstream: Upstream, bring: Callable[..., Source]) -> None:
-    upstream.answers = {f"https://one{ZST}": httpx.Response(200, content=pack(BODY), headers={"ETag": '"e1"'}), f"https://two{ZST}": httpx.Response(200, content=pack(OTHER))}
+    upstream.answers = {
+        f"https://one{ZST}": httpx.Response(200, content=pack(BODY), headers={"ETag": '"e1"'}),
+        f"https://two{ZST}": httpx.Response(200, content=pack(OTHER)),
+    }
     bring("https://one/c")
     bring("https://two/c")
     assert "if-none-match" not in upstream.asked[0].headers
@@ -203,16 +229,23 @@ def test_a_304_nobody_asked_for_is_an_error(upstream: Upstream, bring: Callable[
     assert caught.value.status == 304
 
 
-def test_after_a_missing_subdir_came_into_being_it_is_fetched(upstream: Upstream, bring: Callable[..., Source], tmp_path: Path) -> None:
+def test_after_a_missing_subdir_came_into_being_it_is_fetched(
+    upstream: Upstream, bring: Callable[..., Source], tmp_path: Path
+) -> None:
     assert bring().status == "missing"
     upstream.answers = {ZST: httpx.Response(200, content=pack(BODY))}
     assert bring().status == "ok"
     assert len(names(tmp_path)) == 2
 
 
-@pytest.mark.parametrize("file", ["name.col", "names.json", "fn.txt", "meta.json", "body.json.zst", "flags.col", "version_ranks.col", "files.json"])
+@pytest.mark.parametrize(
+    "file",
+    ["name.col", "names.json", "fn.txt", "meta.json", "body.json.zst", "flags.col", "version_ranks.col", "files.json"],
+)
 @pytest.mark.parametrize("damage", ["gone", "cut"])
-def test_a_damaged_cache_is_fetched_whole_again(upstream: Upstream, bring: Callable[..., Source], tmp_path: Path, file: str, damage: str) -> None:
+def test_a_damaged_cache_is_fetched_whole_again(
+    upstream: Upstream, bring: Callable[..., Source], tmp_path: Path, file: str, damage: str
+) -> None:
     upstream.answers = {ZST: httpx.Response(200, content=pack(BODY), headers={"ETag": '"e1"'})}
     path = cache.folder(tmp_path, "c", "linux-64") / bring().folder / file
     if damage == "gone":
@@ -225,7 +258,9 @@ def test_a_damaged_cache_is_fetched_whole_again(upstream: Upstream, bring: Calla
     assert len(names(tmp_path)) == 2
 
 
-def test_a_source_file_that_is_garbage_counts_as_none(upstream: Upstream, bring: Callable[..., Source], tmp_path: Path) -> None:
+def test_a_source_file_that_is_garbage_counts_as_none(
+    upstream: Upstream, bring: Callable[..., Source], tmp_path: Path
+) -> None:
     upstream.answers = {ZST: httpx.Response(200, content=pack(BODY))}
     bring()
     for garbage in (b"", b"{", b"[]", b"\xff", b'{"url": 1}'):
@@ -285,7 +320,12 @@ def failures() -> dict[str, Failure]:
 @pytest.mark.parametrize("kind", failures())
 @pytest.mark.parametrize("before", [False, True])
 def test_a_failure_says_what_and_where_and_the_earlier_index_stays(
-    upstream: Upstream, bring: Callable[..., Source], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, before: bool
+    upstream: Upstream,
+    bring: Callable[..., Source],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    kind: str,
+    before: bool,
 ) -> None:
     if before:
         upstream.answers = {ZST: httpx.Response(200, content=pack(OTHER), headers={"ETag": '"e1"'})}
@@ -306,11 +346,10 @@ def test_a_failure_says_what_and_where_and_the_earlier_index_stays(
 def test_a_bomb_is_given_up_before_it_has_unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cache, "MAX_UNPACKED", 1 << 20)
     (tmp_path / "bomb.zst").write_bytes(pack(bytes(200 << 20)))
-    seen = 0
+    seen: list[int] = []
     with pytest.raises(BadRepodata, match="unpacks to more"):
-        for chunk in cache.unpacked(tmp_path / "bomb.zst", 1 << 16):
-            seen += len(chunk)
-    assert seen <= 1 << 20
+        seen.extend(map(len, cache.unpacked(tmp_path / "bomb.zst", 1 << 16)))
+    assert sum(seen) <= 1 << 20
 
 
 def test_a_state_folder_that_cannot_be_written_says_so(upstream: Upstream, tmp_path: Path) -> None:
@@ -325,7 +364,30 @@ def test_a_state_folder_that_cannot_be_written_says_so(upstream: Upstream, tmp_p
         asyncio.run(work())
 
 
-def test_a_killed_fetch_leaves_nothing_once_the_next_is_done(upstream: Upstream, bring: Callable[..., Source], tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["body.json.zst", "meta.json"])
+def test_a_full_disk_is_the_state_folders_error_and_the_earlier_index_stays(
+    upstream: Upstream, bring: Callable[..., Source], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    upstream.answers = {ZST: httpx.Response(200, content=pack(OTHER))}
+    bring()
+    upstream.answers = {ZST: httpx.Response(200, content=pack(BODY))}
+    opened = Path.open
+
+    def full(path: Path, *args: Any, **options: Any) -> Any:
+        if path.name == name and "w" in (args[0] if args else options.get("mode", "r")):
+            raise OSError(28, "No space left on device")
+        return opened(path, *args, **options)
+
+    monkeypatch.setattr(Path, "open", full)
+    with pytest.raises(StateError, match="No space left"):
+        bring()
+    monkeypatch.undo()
+    assert names(tmp_path) == ["a-1-0.conda", "b-2-0.conda"]
+
+
+def test_a_killed_fetch_leaves_nothing_once_the_next_is_done(
+    upstream: Upstream, bring: Callable[..., Source], tmp_path: Path
+) -> None:
     place = cache.folder(tmp_path, "c", "linux-64")
     left = place / "1700000000-dead"
     left.mkdir(parents=True)

@@ -11,9 +11,14 @@ from tests.unit.catalog.test_fetch import Drip
 SECRET = {"Authorization": "Bearer hunter2", "Cookie": "a=b", "Accept": "x/y"}
 
 
-def visit(handler: Callable[[httpx.Request], httpx.Response], url: str, headers: dict[str, str] | None = None) -> tuple[int, bytes]:
+def visit(
+    handler: Callable[[httpx.Request], httpx.Response], url: str, headers: dict[str, str] | None = None
+) -> tuple[int, bytes]:
     async def work() -> tuple[int, bytes]:
-        async with httpx.AsyncClient(transport=httpx.MockTransport(handler)) as client, http.get(client, url, headers) as response:
+        async with (
+            httpx.AsyncClient(transport=httpx.MockTransport(handler)) as client,
+            http.get(client, url, headers) as response,
+        ):
             return response.status_code, await response.aread()
 
     return asyncio.run(work())
@@ -35,7 +40,11 @@ def chain(*hops: str) -> tuple[Callable[[httpx.Request], httpx.Response], list[h
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 def test_redirects_are_followed(status: int) -> None:
     def handler(request: httpx.Request) -> httpx.Response:
-        return httpx.Response(status, headers={"Location": "/b"}) if request.url.path == "/a" else httpx.Response(200, content=b"here")
+        return (
+            httpx.Response(status, headers={"Location": "/b"})
+            if request.url.path == "/a"
+            else httpx.Response(200, content=b"here")
+        )
 
     assert visit(handler, "https://h/a") == (200, b"here")
 
@@ -63,7 +72,10 @@ def test_five_hops_are_followed_and_six_are_not() -> None:
         (["https://other/b"], [True, False]),
         (["https://h:8443/b"], [True, False]),
         (["https://h.evil/b"], [True, False]),
-        (["https://other/b", "https://other/c"], [True, False, False]),  # a hop within the other host brings nothing back
+        (
+            ["https://other/b", "https://other/c"],
+            [True, False, False],
+        ),  # a hop within the other host brings nothing back
         (["https://other/b", "https://h/c"], [True, False, False]),
         (["//other/b"], [True, False]),
     ],
@@ -82,7 +94,9 @@ def test_a_password_in_the_url_is_not_sent_to_another_host() -> None:
     assert ["authorization" in request.headers for request in seen] == [True, False, False]
 
 
-@pytest.mark.parametrize("location", ["file:///etc/passwd", "ftp://h/x", "http://h/x", "javascript:x", "data:,x", "https://[", "\x1b[2J://x"])
+@pytest.mark.parametrize(
+    "location", ["file:///etc/passwd", "ftp://h/x", "http://h/x", "javascript:x", "data:,x", "https://[", "\x1b[2J://x"]
+)
 def test_a_redirect_elsewhere_is_refused_and_its_connection_given_back(location: str) -> None:
     stream = Drip([b"x"])
     with pytest.raises(UpstreamError) as caught:
@@ -97,7 +111,10 @@ def test_from_http_to_https_is_followed() -> None:
     assert visit(handler, "http://h/a") == (200, b"here")
 
 
-@pytest.mark.parametrize("error", [httpx.ConnectTimeout(""), httpx.ConnectError("x\x1b[31m"), httpx.RemoteProtocolError("y"), httpx.PoolTimeout("z")])
+@pytest.mark.parametrize(
+    "error",
+    [httpx.ConnectTimeout(""), httpx.ConnectError("x\x1b[31m"), httpx.RemoteProtocolError("y"), httpx.PoolTimeout("z")],
+)
 def test_what_fails_below_http_is_unreachable(error: httpx.TransportError) -> None:
     def handler(_request: httpx.Request) -> httpx.Response:
         raise error

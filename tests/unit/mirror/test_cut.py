@@ -42,18 +42,29 @@ def test_exactly_the_kept_records_are_named_in_their_order(tmp_path: Path) -> No
 
 def test_a_kept_record_is_the_very_bytes_that_upstream_sent(tmp_path: Path) -> None:
     spelt = b'{ "name" :"a","version": "1" ,"build":"0",\t"x": 1.0e+2, "big": 123456789012345678901234567890, "u": "\\u00e9\\/", "n":{"b.conda": {}} }'
-    index = made_index(tmp_path, b'{"packages.conda": {"a-1-0.conda": ' + spelt + b', "b-1-0.conda": {"name":"b","version":"1","build":"0"}}}')
+    index = made_index(
+        tmp_path,
+        b'{"packages.conda": {"a-1-0.conda": ' + spelt + b', "b-1-0.conda": {"name":"b","version":"1","build":"0"}}}',
+    )
     assert b'"a-1-0.conda":' + spelt in written(index, keep(index, "a-1-0.conda"))
     assert b"b-1-0" not in written(index, keep(index, "a-1-0.conda"))
 
 
 def test_what_upstream_says_beside_the_records_is_kept(tmp_path: Path) -> None:
-    body = table("a-1-0.conda") | {"removed": ["old-1-0.conda"], "news": {"deep": [1, {"x": None}]}, "big": 2**70, "é": "漢", "float": 1e300}
+    body = table("a-1-0.conda") | {
+        "removed": ["old-1-0.conda"],
+        "news": {"deep": [1, {"x": None}]},
+        "big": 2**70,
+        "é": "漢",
+        "float": 1e300,
+    }
     body["info"]["arch"] = "x86_64"
     index = made_index(tmp_path, body)
     for mask in (all_of(index), keep(index)):
         out = read(index, mask)
-        assert {k: v for k, v in out.items() if k not in ("packages", "packages.conda")} == {k: v for k, v in body.items() if k not in ("packages", "packages.conda")}
+        assert {k: v for k, v in out.items() if k not in ("packages", "packages.conda")} == {
+            k: v for k, v in body.items() if k not in ("packages", "packages.conda")
+        }
 
 
 def test_a_body_without_sections_or_info_gets_them(tmp_path: Path) -> None:
@@ -66,7 +77,10 @@ def test_a_body_without_sections_or_info_gets_them(tmp_path: Path) -> None:
 
 
 def test_sections_keep_the_order_in_which_upstream_has_them(tmp_path: Path) -> None:
-    body = {"packages.conda": {"a-1-0.conda": record("a-1-0.conda")}, "packages": {"a-1-0.tar.bz2": record("a-1-0.tar.bz2")}}
+    body = {
+        "packages.conda": {"a-1-0.conda": record("a-1-0.conda")},
+        "packages": {"a-1-0.tar.bz2": record("a-1-0.tar.bz2")},
+    }
     index = made_index(tmp_path, body)
     assert [key for key in read(index, all_of(index)) if key.startswith("packages")] == ["packages.conda", "packages"]
 
@@ -91,7 +105,10 @@ def test_no_record_leads_a_client_elsewhere(tmp_path: Path, key: str, value: Any
         assert out[section] == {fn: {k: v for k, v in r.items() if k != key} for fn, r in body[section].items()}
 
 
-@pytest.mark.parametrize("key", ["u\\u0072l", "\\u0075\\u0072\\u006c", "\\u0063hannel", "base\\u005furl", "base_\\u0075RL".replace("RL", "rl")])
+@pytest.mark.parametrize(
+    "key",
+    ["u\\u0072l", "\\u0075\\u0072\\u006c", "\\u0063hannel", "base\\u005furl", "base_\\u0075RL".replace("RL", "rl")],
+)
 def test_a_link_is_found_however_its_key_is_spelt(tmp_path: Path, key: str) -> None:
     text = json.dumps(table(("a-1-0.conda", {"@": "https://elsewhere.example"}))).replace("@", key)
     index = made_index(tmp_path, text.encode())
@@ -109,14 +126,30 @@ def test_a_number_beyond_any_measure_in_a_record_with_a_link_stops_nothing(tmp_p
 
 
 def test_words_that_only_resemble_links_are_left_alone(tmp_path: Path) -> None:
-    body = table(("a-1-0.conda", {"nested": {"url": "x", "channel": "y"}, "text": '"url": "z"', "urls": 1, "dev_url": "w", "escaped": "\u0001"}))
+    body = table(
+        (
+            "a-1-0.conda",
+            {
+                "nested": {"url": "x", "channel": "y"},
+                "text": '"url": "z"',
+                "urls": 1,
+                "dev_url": "w",
+                "escaped": "\u0001",
+            },
+        )
+    )
     index = made_index(tmp_path, body)
     assert read(index, all_of(index))["packages.conda"] == body["packages.conda"]
 
 
 def test_links_beside_the_records_go_too(tmp_path: Path) -> None:
     body = table("a-1-0.conda") | {
-        "info": {"subdir": "linux-64", "base_url": "https://e.example", "shards_base_url": "https://e.example/s", "keep": 1},
+        "info": {
+            "subdir": "linux-64",
+            "base_url": "https://e.example",
+            "shards_base_url": "https://e.example/s",
+            "keep": 1,
+        },
         "metadata": {"deep": [{"base_url": "https://e.example"}], "x": {"shards_base_url": "//e.example"}},
         "base_url": "https://e.example",
         "signatures": {"a-1-0.conda": {"key": "e.example"}},
@@ -139,7 +172,9 @@ def test_links_beside_the_records_go_too(tmp_path: Path) -> None:
         ({"base": {"url": "https://e.example"}}, False),
     ],
 )  # fmt: skip
-def test_relations_to_other_channels_stay_if_they_stay_on_the_mirror(tmp_path: Path, relations: Any, stays: bool) -> None:
+def test_relations_to_other_channels_stay_if_they_stay_on_the_mirror(
+    tmp_path: Path, relations: Any, stays: bool
+) -> None:
     body = table("a-1-0.conda")
     body["info"]["channel_relations"] = relations
     index = made_index(tmp_path, body)
@@ -191,12 +226,29 @@ def test_a_table_that_is_none_is_replaced_by_an_empty_one(tmp_path: Path, sectio
 def test_refused_records_are_never_published(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chunk: int) -> None:
     monkeypatch.setattr(cache.unpacked, "__defaults__", (chunk,))
     good = {f"g{i}-1-0.conda": record(f"g{i}-1-0.conda") for i in range(4)}
-    bad = {"../evil-1-0.conda": record("e-1-0.conda"), "x y-1-0.conda": record("e-1-0.conda"), "b-1-0.conda": {"name": None}, "c-1-0.conda": 5}
-    items = [("../evil-1-0.conda", bad), ("g0-1-0.conda", good), ("x y-1-0.conda", bad), ("g1-1-0.conda", good), ("b-1-0.conda", bad), ("g2-1-0.conda", good), ("c-1-0.conda", bad), ("g3-1-0.conda", good)]
+    bad = {
+        "../evil-1-0.conda": record("e-1-0.conda"),
+        "x y-1-0.conda": record("e-1-0.conda"),
+        "b-1-0.conda": {"name": None},
+        "c-1-0.conda": 5,
+    }
+    items = [
+        ("../evil-1-0.conda", bad),
+        ("g0-1-0.conda", good),
+        ("x y-1-0.conda", bad),
+        ("g1-1-0.conda", good),
+        ("b-1-0.conda", bad),
+        ("g2-1-0.conda", good),
+        ("c-1-0.conda", bad),
+        ("g3-1-0.conda", good),
+    ]
     index = made_index(tmp_path, {"packages.conda": {fn: source[fn] for fn, source in items}})
     assert index.fns() == list(good)
     assert read(index, all_of(index))["packages.conda"] == good
-    assert list(read(index, keep(index, "g1-1-0.conda", "g3-1-0.conda"))["packages.conda"]) == ["g1-1-0.conda", "g3-1-0.conda"]
+    assert list(read(index, keep(index, "g1-1-0.conda", "g3-1-0.conda"))["packages.conda"]) == [
+        "g1-1-0.conda",
+        "g3-1-0.conda",
+    ]
 
 
 def test_a_body_that_is_not_the_one_of_its_columns_is_noticed(tmp_path: Path) -> None:
@@ -209,23 +261,42 @@ def test_a_body_that_is_not_the_one_of_its_columns_is_noticed(tmp_path: Path) ->
 
 # --------------------------------------------------------------------------------------- by property
 
-values = st.none() | st.booleans() | st.integers(-(2**80), 2**80) | st.floats(allow_nan=False, allow_infinity=False) | st.text(st.characters(exclude_categories=("Cs",)), max_size=5)
-extra = st.dictionaries(st.sampled_from(["url", "channel", "base_url", "x", "noarch", "a-1-0.conda", ',"x.conda": {']), values | st.lists(values, max_size=2), max_size=3)
+values = (
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**80), 2**80)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(st.characters(exclude_categories=("Cs",)), max_size=5)
+)
+extra = st.dictionaries(
+    st.sampled_from(["url", "channel", "base_url", "x", "noarch", "a-1-0.conda", ',"x.conda": {']),
+    values | st.lists(values, max_size=2),
+    max_size=3,
+)
 names = st.sampled_from([f"{n}-{v}-0.{s}" for n in "abc" for v in "12" for s in ("conda", "tar.bz2")])
 bad_names = st.sampled_from(["../a-1-0.conda", "a b-1-0.conda", "x.zip", ""])
 
 
-@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.dictionaries(names | bad_names, extra, max_size=6), st.dictionaries(names | bad_names, extra, max_size=6),
     st.dictionaries(st.sampled_from(["info", "removed", "base_url", "news", "signatures"]), values | st.dictionaries(st.sampled_from(["base_url", "x"]), values), max_size=3),
     st.sampled_from([17, 64, 400, 1 << 20]), st.sampled_from([{}, {"indent": 1}, {"separators": (",", ":")}]), st.data(),
 )  # fmt: skip
 def test_whatever_upstream_sends_what_is_published_is_json_and_says_the_same(
-    tmp_path_factory: pytest.TempPathFactory, first: dict[str, Any], second: dict[str, Any], tops: dict[str, Any], chunk: int, style: dict[str, Any], data: st.DataObject
+    tmp_path_factory: pytest.TempPathFactory,
+    first: dict[str, Any],
+    second: dict[str, Any],
+    tops: dict[str, Any],
+    chunk: int,
+    style: dict[str, Any],
+    data: st.DataObject,
 ) -> None:
     def table_of(made: dict[str, Any]) -> dict[str, Any]:
-        return {fn: record(fn if fn.count("-") == 2 and " " not in fn else "q-1-0.conda", **more) for fn, more in made.items()}
+        return {
+            fn: record(fn if fn.count("-") == 2 and " " not in fn else "q-1-0.conda", **more)
+            for fn, more in made.items()
+        }
 
     body = {**tops, "packages.conda": table_of(first), "packages": table_of(second)}
     with pytest.MonkeyPatch.context() as patch:
@@ -239,9 +310,14 @@ def test_whatever_upstream_sends_what_is_published_is_json_and_says_the_same(
     # a name that stands in both tables is a duplicate: only the later one is ever wanted
     for section, source in (("packages.conda", body["packages.conda"]), ("packages", body["packages"])):
         later = set(body["packages"]) if section == "packages.conda" else set()
-        said = {fn: {k: v for k, v in r.items() if v is not None or k not in ("url", "channel", "base_url")} for fn, r in out[section].items()}
+        said = {
+            fn: {k: v for k, v in r.items() if v is not None or k not in ("url", "channel", "base_url")}
+            for fn, r in out[section].items()
+        }
         assert said == {
-            fn: {k: v for k, v in r.items() if k not in ("url", "channel", "base_url")} for fn, r in source.items() if fn in chosen and fn not in later
+            fn: {k: v for k, v in r.items() if k not in ("url", "channel", "base_url")}
+            for fn, r in source.items()
+            if fn in chosen and fn not in later
         }
     assert out.get("news") == (clean(tops["news"]) if "news" in tops else None)
     assert "base_url" not in out

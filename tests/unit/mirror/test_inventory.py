@@ -93,9 +93,13 @@ def test_a_reader_sees_what_the_writer_commits_and_cannot_write(tmp_path: Path) 
     writer.close()
 
 
-@pytest.mark.parametrize("garbage", [b"not a database at all, but long enough to be looked at", b"SQLite format 3\x00" + b"\xff" * 200])
+@pytest.mark.parametrize(
+    "garbage", [b"not a database at all, but long enough to be looked at", b"SQLite format 3\x00" + b"\xff" * 200]
+)
 @pytest.mark.parametrize("write", [False, True])
-def test_a_broken_file_is_an_error_with_a_way_out_and_is_left_alone(tmp_path: Path, garbage: bytes, write: bool) -> None:
+def test_a_broken_file_is_an_error_with_a_way_out_and_is_left_alone(
+    tmp_path: Path, garbage: bytes, write: bool
+) -> None:
     path = tmp_path / "inventory.db"
     path.write_bytes(garbage)
     with pytest.raises(StateError, match="rebuilt from the tree") as caught:

@@ -49,11 +49,18 @@ def test_an_empty_tree_is_all_to_add(tree: Tree) -> None:
     assert made.total("add") == size("a-1-0.conda", "b-1-0.conda", "b-1-0.tar.bz2")
     assert made.needed == made.total("add").bytes
     assert not made.empty
-    assert {kind: made.total(kind).files for kind in ("replace", "keep", "drop", "prune_due")} == {"replace": 0, "keep": 0, "drop": 0, "prune_due": 0}
+    assert {kind: made.total(kind).files for kind in ("replace", "keep", "drop", "prune_due")} == {
+        "replace": 0,
+        "keep": 0,
+        "drop": 0,
+        "prune_due": 0,
+    }
 
 
 def test_each_file_is_in_exactly_one_of_the_sums(tree: Tree) -> None:
-    index = tree.index(table("kept-1-0.conda", "new-1-0.conda", "changed-1-0.conda", "unknown-1-0.conda", "unwanted-1-0.conda"))
+    index = tree.index(
+        table("kept-1-0.conda", "new-1-0.conda", "changed-1-0.conda", "unknown-1-0.conda", "unwanted-1-0.conda")
+    )
     tree.put("kept-1-0.conda", "unwanted-1-0.conda", "gone-1-0.conda")
     tree.put("changed-1-0.conda")
     entry = tree.inventory.entries(*PAIR)["changed-1-0.conda"]
@@ -82,7 +89,12 @@ def test_a_file_of_another_kind_of_hash_is_known_by_the_one_it_has(tree: Tree) -
     entries = tree.inventory.entries(*PAIR)
     md5 = {fn: e._replace(digest=hashlib.md5(content(fn)).digest()) for fn, e in entries.items()}
     tree.inventory.put(*PAIR, [md5["a-1-0.conda"]])
-    body = table("a-1-0.conda", ("b-1-0.conda", {"sha256": ...}), ("c-1-0.conda", {"sha256": ..., "md5": ...}), ("d-1-0.conda", {"sha256": ..., "md5": ..., "size": 5}))
+    body = table(
+        "a-1-0.conda",
+        ("b-1-0.conda", {"sha256": ...}),
+        ("c-1-0.conda", {"sha256": ..., "md5": ...}),
+        ("d-1-0.conda", {"sha256": ..., "md5": ..., "size": 5}),
+    )
     index = tree.index(body)
     item = work(tree, tree.config(), index)[PAIR]
     # a: verified by md5, which the record has too. b: verified by sha256, which the record no longer says. c: size is all there is.
@@ -137,7 +149,16 @@ def test_without_pruning_nothing_is_due(tree: Tree) -> None:
     assert made.total("prune_due") == Totals()
 
 
-@pytest.mark.parametrize(("grace", "age", "due"), [("7 days", 7 * DAY, True), ("7 days", 7 * DAY - 1, False), ("", 0.0, True), ("", -5.0, False), ("1 hour", 3600.0, True)])
+@pytest.mark.parametrize(
+    ("grace", "age", "due"),
+    [
+        ("7 days", 7 * DAY, True),
+        ("7 days", 7 * DAY - 1, False),
+        ("", 0.0, True),
+        ("", -5.0, False),
+        ("1 hour", 3600.0, True),
+    ],
+)
 def test_the_grace_period_is_to_the_second(tree: Tree, grace: str, age: float, due: bool) -> None:
     tree.put("old-1-0.conda", dropped=NOW - age)
     made = plan(tree, tree.config(prune=Prune(grace=grace)), tree.index(table()))
@@ -151,7 +172,11 @@ def test_the_same_inputs_have_the_same_id_and_others_another(tree: Tree) -> None
     assert plan(tree, tree.config(), index, now=NOW + 5).id == first.id
     index = tree.index(body)
     assert plan(tree, tree.config(), index).id == first.id  # fetched anew, the same bytes
-    seen = {first.id, plan(tree, tree.config(exclude=("b",)), index).id, plan(tree, tree.config(prune=Prune(grace="1 day")), index).id}
+    seen = {
+        first.id,
+        plan(tree, tree.config(exclude=("b",)), index).id,
+        plan(tree, tree.config(prune=Prune(grace="1 day")), index).id,
+    }
     index = tree.index(table("a-1-0.conda", "b-1-0.conda", "c-1-0.conda"))
     seen.add(plan(tree, tree.config(), index).id)
     tree.put("a-1-0.conda")
@@ -196,7 +221,9 @@ def test_the_largest_are_the_largest_over_all_subdirs(tree: Tree) -> None:
     two = tree.index(table(*((f"b{i}-1-0.conda", {"size": 1015 + i}) for i in range(30))), subdir="noarch")
     made = plan(tree, config, one, two)
     assert len(made.largest) == planning.SAMPLE
-    assert [f.bytes for f in made.largest] == sorted([1000 + i for i in range(30)] + [1015 + i for i in range(30)])[::-1][:20]
+    assert [f.bytes for f in made.largest] == sorted([1000 + i for i in range(30)] + [1015 + i for i in range(30)])[
+        ::-1
+    ][:20]
 
 
 def test_a_rule_that_cannot_be_read_is_the_operators_error(tree: Tree) -> None:
@@ -215,7 +242,20 @@ def test_a_replaced_entry_is_never_fetched(tree: Tree, monkeypatch: pytest.Monke
 
 def test_the_json_form_is_stable(tree: Tree) -> None:
     out = plan(tree, tree.config(), tree.index(table("a-1-0.conda"))).to_json()
-    assert {"id", "created", "add", "replace", "keep", "drop", "prune_due", "subdirs", "largest", "disk", "eta", "warnings"} <= set(out)
+    assert {
+        "id",
+        "created",
+        "add",
+        "replace",
+        "keep",
+        "drop",
+        "prune_due",
+        "subdirs",
+        "largest",
+        "disk",
+        "eta",
+        "warnings",
+    } <= set(out)
     assert json.loads(json.dumps(out)) == out
     assert out["add"] == {"files": 1, "bytes": len(content("a-1-0.conda"))}
     assert out["subdirs"][0]["subdir"] == "linux-64"

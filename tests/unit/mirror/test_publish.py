@@ -2,15 +2,13 @@
 
 import json
 import os
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
 from mirrortui.config import Publish
-from mirrortui.errors import BadRepodata, MirrorError, NoSpace, TargetError
+from mirrortui.errors import TargetError
 from mirrortui.mirror import publish, staging
 from mirrortui.mirror.staging import Item
 from tests.unit.catalog.made import missing, record, table
@@ -46,7 +44,10 @@ def visible(tree: Tree, subdir: str = "linux-64") -> set[str]:
         (PLAIN, {JSON, ZST}),
         (Publish(zst=False, bz2=False, shards=False, current=False), {JSON}),
         (Publish(zst=False, bz2=True, shards=False, current=False), {JSON, BZ2}),
-        (Publish(zst=True, bz2=False, shards=False, current=True), {JSON, ZST, "current_repodata.json", "current_repodata.json.zst"}),
+        (
+            Publish(zst=True, bz2=False, shards=False, current=True),
+            {JSON, ZST, "current_repodata.json", "current_repodata.json.zst"},
+        ),
         (Publish(zst=False, bz2=False, shards=True, current=False), {JSON, SHARDS, "shards"}),
         (ALL, {JSON, ZST, BZ2, SHARDS, "shards", "current_repodata.json", "current_repodata.json.zst"}),
     ],
@@ -71,7 +72,7 @@ def test_an_encoding_that_is_switched_off_is_removed(tree: Tree, before: Publish
     tree.publish(*made, options=before)
     tree.publish(*made, options=after)
     there = visible(tree)
-    assert there == {name for name in (*staging.wanted(after), "shards" if after.shards else JSON)}
+    assert there == {*staging.wanted(after), "shards" if after.shards else JSON}
 
 
 @pytest.mark.parametrize("name", staging.NEVER)
@@ -108,7 +109,12 @@ def test_only_what_is_wanted_and_verified_is_named(tree: Tree) -> None:
 
 def test_a_subdir_without_records_and_one_without_index_are_empty_channels(tree: Tree) -> None:
     index = tree.index(table(*OLD))
-    tree.publish(Item("linux-64", index, keep(index)), Item("noarch", None, np.zeros(0, bool)), Item("win-64", missing(tree.state, subdir="win-64"), np.zeros(0, bool)), options=ALL)
+    tree.publish(
+        Item("linux-64", index, keep(index)),
+        Item("noarch", None, np.zeros(0, bool)),
+        Item("win-64", missing(tree.state, subdir="win-64"), np.zeros(0, bool)),
+        options=ALL,
+    )
     for subdir in ("linux-64", "noarch", "win-64"):
         assert all(records == {} for records in read_all(tree.folder(subdir=subdir)).values())
         assert json.loads((tree.folder(subdir=subdir) / JSON).read_bytes())["info"]["subdir"] == subdir
@@ -116,7 +122,9 @@ def test_a_subdir_without_records_and_one_without_index_are_empty_channels(tree:
 
 def test_no_encoding_leads_a_client_elsewhere(tree: Tree) -> None:
     evil = "https://elsewhere.example"
-    body = table(("a-1-0.conda", {"url": evil, "channel": evil, "x": 1}), ("b-1-0.conda", {"base_url": evil}), "c-1-0.tar.bz2")
+    body = table(
+        ("a-1-0.conda", {"url": evil, "channel": evil, "x": 1}), ("b-1-0.conda", {"base_url": evil}), "c-1-0.tar.bz2"
+    )
     body |= {"base_url": evil, "metadata": {"base_url": evil}}
     body["info"] |= {"base_url": evil, "shards_base_url": evil, "channel_relations": {"base": evil}}
     text = json.dumps(body).replace('"channel": ', '"ch\\u0061nnel": ')
@@ -138,109 +146,6 @@ def test_a_number_beyond_any_measure_stops_no_channel(tree: Tree, number: str, l
     assert {"a-1-0.conda", "b-1-0.conda"} <= set(read_all(tree.folder())["shards"])
 
 
-# ----------------------------------------------------------------------------------- order and crashes
-
-
-class Renames:
-    """Watches (and interrupts) every rename and removal below a folder that changes what is visible."""
-
-    def __init__(self, root: Path, monkeypatch: pytest.MonkeyPatch, stop: int = -1, error: BaseException | None = None) -> None:
-        self.root, self.stop, self.error, self.seen = root, stop, error, list[tuple[str, str]]()
-        self.replace, self.unlink = Path.replace, Path.unlink
-        monkeypatch.setattr(Path, "replace", lambda path, target: self._step("replace", Path(target), lambda: self.replace(path, target)))
-        monkeypatch.setattr(Path, "unlink", lambda path, missing_ok=False: self._step("unlink", path, lambda: self.unlink(path, missing_ok)))
-
-    def _step(self, kind: str, path: Path, act: Callable[[], Any]) -> Any:
-        if self.root in path.parents and not path.name.startswith("."):
-            if len(self.seen) == self.stop:
-                raise self.error or KeyboardInterrupt
-            self.seen.append((kind, f"{path.parent.name}/{path.name}"))
-        return act()
-
-
-def test_files_become_visible_in_the_order_that_is_promised(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
-    made = items(tree, *OLD)
-    for subdir in ("linux-64", "noarch"):
-        (tree.folder(subdir=subdir) / "repodata.jlap").write_text("")
-    renames = Renames(tree.root, monkeypatch)
-    tree.publish(*made, options=ALL)
-    files = [path for kind, path in renames.seen if kind == "replace" and "/shards/" not in path and not path.startswith("shards/")]
-    order = [SHARDS, ZST, JSON, BZ2, "current_repodata.json.zst", "current_repodata.json"]
-    assert files == [f"{subdir}/{name}" for name in order for subdir in ("linux-64", "noarch")]
-    assert [path for kind, path in renames.seen[-2:]] == ["linux-64/repodata.jlap", "noarch/repodata.jlap"]
-
-
-def steps(base: Path, options: Publish) -> int:
-    """How many visible steps the change from the old to the new records takes."""
-    tree = Tree(base)
-    tree.publish(*items(tree, *OLD), options=options)
-    fresh = items(tree, *NEW)
-    with pytest.MonkeyPatch.context() as patch:
-        renames = Renames(tree.root, patch)
-        tree.publish(*fresh, options=options)
-    tree.inventory.close()
-    return len(renames.seen)
-
-
-@pytest.mark.parametrize("options", [PLAIN, ALL], ids=["plain", "all"])
-@pytest.mark.parametrize("error", [KeyboardInterrupt(), OSError(28, "No space left on device")], ids=["killed", "full"])
-def test_a_crash_at_any_step_leaves_a_channel_that_works(tmp_path: Path, options: Publish, error: BaseException) -> None:
-    (tmp_path / "count").mkdir()
-    total = steps(tmp_path / "count", options)
-    assert total >= 4
-    for stop in range(total):
-        base = tmp_path / str(stop)
-        base.mkdir()
-        tree = Tree(base)
-        tree.publish(*items(tree, *OLD), options=options)
-        fresh = items(tree, *NEW)
-        with pytest.MonkeyPatch.context() as patch:
-            Renames(tree.root, patch, stop, error)
-            with pytest.raises((KeyboardInterrupt, NoSpace, MirrorError)):
-                tree.publish(*fresh, options=options)
-        for subdir in ("linux-64", "noarch"):
-            folder = tree.folder(subdir=subdir)
-            for name, records in read_all(folder).items():  # every visible file is complete
-                if not name.startswith("current"):
-                    assert set(records) in (set(OLD), set(NEW)), (stop, name)
-                assert all((folder / fn).exists() for fn in records), (stop, name)
-            assert not [path for path in folder.iterdir() if path.name.endswith(".new")], stop
-        tree.publish(*fresh, options=options)
-        for subdir in ("linux-64", "noarch"):
-            for name, records in read_all(tree.folder(subdir=subdir)).items():
-                assert set(records) <= set(NEW), (stop, name)
-                assert name.startswith("current") or set(records) == set(NEW), (stop, name)
-        tree.inventory.close()
-
-
-def test_nothing_is_visible_before_all_subdirs_are_staged(tree: Tree) -> None:
-    tree.publish(*items(tree, *OLD), options=ALL)
-    before = stored_files(tree.root)
-    first, second = items(tree, *NEW)
-    assert second.index is not None
-    assert second.index.body is not None
-    second.index.body.write_bytes(b"\x28\xb5\x2f\xfd broken")
-    with pytest.raises(BadRepodata):
-        tree.publish(first, second, options=ALL)
-    after = {name: value for name, value in stored_files(tree.root).items() if "/shards/" not in name}
-    assert {name: value for name, value in before.items() if "/shards/" not in name} == {name: value for name, value in after.items() if not name.endswith((".conda", ".tar.bz2"))} | {
-        name: value for name, value in before.items() if name.endswith((".conda", ".tar.bz2"))
-    }
-    assert not [name for name in after if ".new" in name]
-
-
-def test_a_full_disk_while_staging_leaves_no_trace(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
-    made = items(tree, *OLD)
-
-    def full(_path: Path, *_args: object) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(Path, "chmod", full)
-    with pytest.raises(NoSpace):
-        tree.publish(*made)
-    assert visible(tree) == set()
-
-
 # ----------------------------------------------------------------------------------- nothing to do
 
 
@@ -255,7 +160,9 @@ def test_a_second_publish_touches_nothing(tree: Tree, options: Publish) -> None:
 
 
 @pytest.mark.parametrize("options", [PLAIN, ALL], ids=["plain", "all"])
-def test_files_of_the_same_bytes_keep_their_mtime_though_the_upstream_file_changed(tree: Tree, options: Publish) -> None:
+def test_files_of_the_same_bytes_keep_their_mtime_though_the_upstream_file_changed(
+    tree: Tree, options: Publish
+) -> None:
     made = items(tree, *OLD)
     tree.publish(*made, options=options)
     before = stored_files(tree.root)

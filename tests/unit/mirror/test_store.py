@@ -26,7 +26,9 @@ def test_no_name_leads_out_of_the_root(tmp_path: Path, name: str) -> None:
     assert not (tmp_path / "root").exists()
 
 
-@pytest.mark.parametrize("fn", ["../a-1-0.conda", "/etc/passwd", "a/b.conda", ".a.conda", "repodata.json", "", "a.conda\n", "x\x00.conda"])
+@pytest.mark.parametrize(
+    "fn", ["../a-1-0.conda", "/etc/passwd", "a/b.conda", ".a.conda", "repodata.json", "", "a.conda\n", "x\x00.conda"]
+)
 def test_no_file_name_leads_anywhere_else(tree: Tree, fn: str) -> None:
     tree.put("a-1-0.conda")
     for call in (tree.store.package, tree.store.part):
@@ -46,7 +48,9 @@ def test_a_part_lies_beside_its_package_and_is_hidden(tree: Tree) -> None:
 
 
 @pytest.mark.parametrize("link", ["c", "c/linux-64"])
-def test_a_link_that_leads_out_of_the_tree_is_refused_and_nothing_is_touched_there(tree: Tree, tmp_path: Path, link: str) -> None:
+def test_a_link_that_leads_out_of_the_tree_is_refused_and_nothing_is_touched_there(
+    tree: Tree, tmp_path: Path, link: str
+) -> None:
     elsewhere = tmp_path / "elsewhere"
     victim = elsewhere / ("linux-64" if link == "c" else "") / "a-1-0.conda"
     victim.parent.mkdir(parents=True)
@@ -101,7 +105,16 @@ def test_the_scan_sees_package_files_and_nothing_else(tree: Tree) -> None:
 def test_parts_are_only_what_this_program_writes(tree: Tree) -> None:
     folder = tree.store.prepare("c", "linux-64")
     ours = {".a-1-0.conda.part", ".b-1-0.tar.bz2.next"}
-    for name in (*ours, ".rsync.part", ".a.part", "a-1-0.conda.part", ".x-1-0.conda.partial", ".part", ".next", ".-1.conda.part"):
+    for name in (
+        *ours,
+        ".rsync.part",
+        ".a.part",
+        "a-1-0.conda.part",
+        ".x-1-0.conda.partial",
+        ".part",
+        ".next",
+        ".-1.conda.part",
+    ):
         (folder / name).write_text("")
     (folder / ".dir-1-0.conda.part").mkdir()
     (folder / ".link-1-0.conda.part").symlink_to("/etc/passwd")

@@ -33,10 +33,14 @@ class Tree:
         self.state.mkdir()
         self.store, self.inventory = Store(self.root), Inventory(self.state, write=True)
 
-    def config(self, channels: Iterable[Channel] | None = None, prune: Prune | None = None, **rules: Any) -> MirrorConfig:
+    def config(
+        self, channels: Iterable[Channel] | None = None, prune: Prune | None = None, **rules: Any
+    ) -> MirrorConfig:
         return MirrorConfig(
             mirror=Mirror(name="lab", root=str(self.root), url="http://m", state=str(self.state)),
-            channels=tuple(channels) if channels is not None else (Channel(name="c", upstreams=("https://up/c",), subdirs=("linux-64",)),),
+            channels=tuple(channels)
+            if channels is not None
+            else (Channel(name="c", upstreams=("https://up/c",), subdirs=("linux-64",)),),
             selection=Selection(formats="all", **rules),
             prune=prune or Prune(),
         )
@@ -44,7 +48,9 @@ class Tree:
     def index(self, body: dict[str, Any] | bytes, channel: str = "c", subdir: str = "linux-64") -> SubdirIndex:
         return made_index(self.state, body, channel, subdir)
 
-    def put(self, *fns: str, channel: str = "c", subdir: str = "linux-64", dropped: float | None = None, known: bool = True) -> None:
+    def put(
+        self, *fns: str, channel: str = "c", subdir: str = "linux-64", dropped: float | None = None, known: bool = True
+    ) -> None:
         """Lay packages into the tree and, if `known`, into the inventory."""
         folder, entries = self.store.prepare(channel, subdir), []
         for fn in fns:
@@ -74,7 +80,11 @@ def keep(index: SubdirIndex, *fns: str) -> Mask:
 
 def stored_files(folder: Path) -> dict[str, tuple[int, int, bytes]]:
     """Every file below a folder with inode, mtime and bytes: what must not change when nothing changes."""
-    return {str(p.relative_to(folder)): (p.stat().st_ino, p.stat().st_mtime_ns, p.read_bytes()) for p in folder.rglob("*") if p.is_file()}
+    return {
+        str(p.relative_to(folder)): (p.stat().st_ino, p.stat().st_mtime_ns, p.read_bytes())
+        for p in folder.rglob("*")
+        if p.is_file()
+    }
 
 
 def read_all(folder: Path) -> dict[str, dict[str, dict[str, Any]]]:
@@ -82,7 +92,13 @@ def read_all(folder: Path) -> dict[str, dict[str, dict[str, Any]]]:
     import bz2
 
     out: dict[str, dict[str, dict[str, Any]]] = {}
-    for name in ("repodata.json", "repodata.json.zst", "repodata.json.bz2", "current_repodata.json", "current_repodata.json.zst"):
+    for name in (
+        "repodata.json",
+        "repodata.json.zst",
+        "repodata.json.bz2",
+        "current_repodata.json",
+        "current_repodata.json.zst",
+    ):
         if (folder / name).exists():
             data = (folder / name).read_bytes()
             data = zstandard.ZstdDecompressor().stream_reader(data).read() if name.endswith(".zst") else data

@@ -14,7 +14,10 @@ def test_without_failures_an_ending_stays_as_it_is() -> None:
     assert ending.with_failures(0, {}) is ending
 
 
-@pytest.mark.parametrize(("files", "words"), [(1, "1 file could not be had and is left out"), (2, "2 files could not be had and are left out")])
+@pytest.mark.parametrize(
+    ("files", "words"),
+    [(1, "1 file could not be had and is left out"), (2, "2 files could not be had and are left out")],
+)
 def test_files_that_could_not_be_had_make_it_partial(files: int, words: str) -> None:
     ending = Ending("done", pruned=3).with_failures(files, {})
     assert (ending.state, ending.code, ending.message, ending.pruned) == ("partial", 3, words, 3)

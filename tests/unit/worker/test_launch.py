@@ -20,7 +20,9 @@ from mirrortui.worker.reader import JournalReader
 @pytest.fixture
 def toml(tmp_path: Path) -> Path:
     """A mirror without channels: a run that has nothing to do."""
-    made = MirrorConfig(mirror=Mirror(name="lab", root=str(tmp_path / "root"), url="http://m", state=str(tmp_path / "state")))
+    made = MirrorConfig(
+        mirror=Mirror(name="lab", root=str(tmp_path / "root"), url="http://m", state=str(tmp_path / "state"))
+    )
     settings.save(made, tmp_path / "mirror.toml")
     return tmp_path / "mirror.toml"
 
@@ -79,7 +81,9 @@ def test_a_root_that_cannot_be_written_is_told_before_anything_begins(toml: Path
     assert JournalReader(settings.load(toml).state).snapshot().state == "idle"
 
 
-def test_a_state_on_a_network_disk_is_refused_before_a_process_is_made(toml: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_state_on_a_network_disk_is_refused_before_a_process_is_made(
+    toml: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(schema, "file_system", lambda _folder: "nfs4")
     with pytest.raises(StateError, match="nfs4"):
         launch.start(toml)
@@ -102,7 +106,11 @@ def test_what_the_worker_reports_comes_back_as_what_it_is(
     toml: Path, monkeypatch: pytest.MonkeyPatch, answer: dict[str, str], kind: type[MirrorError], words: str
 ) -> None:
     monkeypatch.setattr(launch, "_read", lambda _fd: answer)
-    monkeypatch.setattr(launch.subprocess, "Popen", lambda *_args, **_options: type("Process", (), {"pid": 1, "wait": lambda _self, _seconds: 0})())
+    monkeypatch.setattr(
+        launch.subprocess,
+        "Popen",
+        lambda *_args, **_options: type("Process", (), {"pid": 1, "wait": lambda _self, _seconds: 0})(),
+    )
     with pytest.raises(MirrorError) as caught:
         launch.start(toml)
     assert type(caught.value) is kind
@@ -145,8 +153,13 @@ def test_a_run_with_nothing_to_do_is_done(toml: Path) -> None:
     assert not held(settings.load(toml).state)
 
 
-@pytest.mark.parametrize(("error", "code"), [(UpstreamError("down", where="https://me:hunter2@h"), 1), (NoSpace("full"), 5), (ConfigError("bad rule"), 2)])
-def test_an_error_that_ends_a_run_stands_in_its_journal(toml: Path, monkeypatch: pytest.MonkeyPatch, error: MirrorError, code: int) -> None:
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [(UpstreamError("down", where="https://me:hunter2@h"), 1), (NoSpace("full"), 5), (ConfigError("bad rule"), 2)],
+)
+def test_an_error_that_ends_a_run_stands_in_its_journal(
+    toml: Path, monkeypatch: pytest.MonkeyPatch, error: MirrorError, code: int
+) -> None:
     assert conducted(toml, monkeypatch, error).code == code
     seen = JournalReader(settings.load(toml).state).snapshot()
     assert seen.state == "failed"
@@ -155,7 +168,9 @@ def test_an_error_that_ends_a_run_stands_in_its_journal(toml: Path, monkeypatch:
     assert not launch.log_path(settings.load(toml).state).exists()
 
 
-def test_what_nobody_foresaw_is_logged_without_secrets_for_its_owner_alone(toml: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_nobody_foresaw_is_logged_without_secrets_for_its_owner_alone(
+    toml: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     ending = conducted(toml, monkeypatch, ZeroDivisionError("at https://me:hunter2@h/t/tok\x1b[31m"))
     assert ending.code == 1
     state = settings.load(toml).state
@@ -186,7 +201,9 @@ def test_what_nobody_foresaw_is_logged_without_secrets_for_its_owner_alone(toml:
         ({"logind.conf.d/10.conf": "KillUserProcesses=no\n", "logind.conf.d/90.conf": "KillUserProcesses=1\n"}, True),
     ],
 )
-def test_whether_a_worker_outlives_the_logout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, files: dict[str, str], kills: bool) -> None:
+def test_whether_a_worker_outlives_the_logout(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, files: dict[str, str], kills: bool
+) -> None:
     (tmp_path / "logind.conf.d").mkdir()
     for name, text in files.items():
         (tmp_path / name).write_text(text)

@@ -45,7 +45,9 @@ def test_a_lock_file_left_by_a_dead_process_is_no_lock(tmp_path: Path) -> None:
 
 
 def test_a_killed_holder_frees_it(tmp_path: Path) -> None:
-    with subprocess.Popen([sys.executable, "-c", HOLD, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "held\n"
         assert held(tmp_path)
@@ -66,7 +68,9 @@ def test_a_lock_is_not_inherited_by_a_child(tmp_path: Path) -> None:
         child.kill()
 
 
-def test_a_viewer_that_asks_at_the_wrong_moment_is_not_taken_for_a_worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_viewer_that_asks_at_the_wrong_moment_is_not_taken_for_a_worker(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "lock").touch()
     viewer = os.open(tmp_path / "lock", os.O_RDONLY)
     fcntl.flock(viewer, fcntl.LOCK_SH)

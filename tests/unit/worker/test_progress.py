@@ -53,7 +53,10 @@ def test_the_rate_lies_between_the_slowest_and_the_fastest(rates: list[float]) -
 
 def counted(**subdirs: tuple[int, int]) -> Progress:
     progress = moving(*[2 * MB] * 5)
-    progress.subdirs = {(name, "noarch"): Count(bytes_done=done, bytes_total=total, files_done=1, files_total=2) for name, (done, total) in subdirs.items()}
+    progress.subdirs = {
+        (name, "noarch"): Count(bytes_done=done, bytes_total=total, files_done=1, files_total=2)
+        for name, (done, total) in subdirs.items()
+    }
     return progress
 
 

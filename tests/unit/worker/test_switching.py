@@ -37,9 +37,13 @@ def tree(tmp_path: Path) -> Iterator[Tree]:
     made.inventory.close()
 
 
-def configured(tree: Tree, *subdirs: str, prune: Prune | None = None, options: Publish = PLAIN, **rules: Any) -> MirrorConfig:
+def configured(
+    tree: Tree, *subdirs: str, prune: Prune | None = None, options: Publish = PLAIN, **rules: Any
+) -> MirrorConfig:
     channel = Channel(name="c", upstreams=("https://up/c",), subdirs=subdirs or ("linux-64",))
-    return msgspec.structs.replace(tree.config([channel], prune=prune or Prune(max_share=1.0), **rules), publish=options)
+    return msgspec.structs.replace(
+        tree.config([channel], prune=prune or Prune(max_share=1.0), **rules), publish=options
+    )
 
 
 class Switch:
@@ -240,7 +244,9 @@ def test_a_replaced_file_is_in_no_metadata_while_it_changes(tree: Tree, monkeypa
     published(tree, "a-1-0.conda", "b-1-0.conda")
     new = b"built anew under the same name"
     body = table("a-1-0.conda")
-    body["packages.conda"]["b-1-0.conda"] = record("b-1-0.conda", sha256=hashlib.sha256(new).hexdigest(), md5=..., size=len(new))
+    body["packages.conda"]["b-1-0.conda"] = record(
+        "b-1-0.conda", sha256=hashlib.sha256(new).hexdigest(), md5=..., size=len(new)
+    )
     switch = Switch(tree, configured(tree), tree.index(body))
     assert switch.todo[PAIR].replace.sum() == 1
     switch.arrive("b-1-0.conda", data=new)

@@ -1,0 +1,86 @@
+"""Published metadata read back: which files it names, with which hashes; and the list of names that a snapshot keeps."""
+
+from collections.abc import Container, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import zstandard
+
+from mirrortui.catalog.body import split
+from mirrortui.errors import BadRepodata, TargetError
+from mirrortui.mirror.staging import JSON
+from mirrortui.naming import display
+
+NAMES = ".names.zst"
+"""Beside the metadata of a snapshot: the names of its files, since reading a million records takes a second."""
+
+
+class Record(msgspec.Struct, gc=False):
+    """What is needed of a record; upstream may write anything into each."""
+
+    size: Any = 0
+    sha256: Any = ""
+    md5: Any = ""
+
+    @property
+    def digests(self) -> dict[str, bytes]:
+        """Its hashes in bytes, by kind, the better one first."""
+        out = {}
+        for kind, text, length in (("sha256", self.sha256, 64), ("md5", self.md5, 32)):
+            if isinstance(text, str) and len(text) == length:
+                with suppress(ValueError):
+                    out[kind] = bytes.fromhex(text)
+        return out
+
+    def fits(self, digest: bytes, size: int) -> bool:
+        """Tell whether a file is the one that is meant; one without a hash has only its size to be known by."""
+        digests = self.digests
+        return digest in digests.values() if digests else self.size in (0, size)
+
+
+def records(folder: Path, fns: Container[str] | None = None) -> dict[str, Record]:
+    """The records of a folder's repodata.json by file name, all or those of some files; none where there is no such file."""
+    out: dict[str, Record] = {}
+    for block in blocks(folder):
+        out |= block if fns is None else {fn: record for fn, record in block.items() if fn in fns}
+    return out
+
+
+def blocks(folder: Path) -> Iterator[dict[str, Record]]:
+    """The same in blocks, in bounded memory. Raises `BadRepodata`, `TargetError`."""
+    path, decoder = folder / JSON, msgspec.json.Decoder(dict[str, Record])
+    try:
+        with path.open("rb") as stream:
+            chunks = iter(lambda: stream.read(1 << 20), b"")
+            yield from split(chunks, lambda _section, data: decoder.decode(data), lambda *_: None)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise TargetError(f"cannot be read: {error.strerror or error}", where=display(path)) from error
+    except BadRepodata as error:
+        raise BadRepodata(error.what, where=display(path)) from error
+
+
+def note_names(folder: Path) -> tuple[int, int]:
+    """Write the list of names beside a repodata.json; returns their number and the bytes of the files."""
+    names: list[str] = []
+    total = 0
+    for block in blocks(folder):
+        names += block
+        total += sum(record.size for record in block.values() if isinstance(record.size, int))
+    text = "\n".join(names).encode()
+    (folder / NAMES).write_bytes(zstandard.ZstdCompressor(level=3, write_checksum=True).compress(text))
+    return len(names), total
+
+
+def named_in(folder: Path, fns: set[str]) -> set[str]:
+    """Which files a snapshot's folder names, by its list, or by its records where that cannot be read."""
+    if not fns:
+        return set()
+    try:
+        text = zstandard.ZstdDecompressor().decompress((folder / NAMES).read_bytes())
+        return fns.intersection(text.decode().split("\n"))
+    except (OSError, zstandard.ZstdError, ValueError):
+        return {fn for block in blocks(folder) for fn in fns & block.keys()}

@@ -1,0 +1,56 @@
+"""What a viewer may ask of a run, by a table that is outside text like any other."""
+
+from pathlib import Path
+
+import pytest
+
+from mirrortui.config import Mirror, MirrorConfig
+from mirrortui.worker.journal import Journal
+from mirrortui.worker.reader import JournalReader
+from mirrortui.worker.run import Run
+
+
+@pytest.fixture
+def run(tmp_path: Path):  # type: ignore[no-untyped-def]  # a generator of a Run
+    config = MirrorConfig(
+        mirror=Mirror(name="lab", root=str(tmp_path / "r"), url="http://m", state=str(tmp_path / "s"))
+    )
+    journal = Journal(tmp_path / "s")
+    journal.begin()
+    made = Run(config, journal)
+    yield made
+    made.close()
+    journal.finish("done")
+
+
+def test_the_limit_is_set_and_taken_away(run: Run) -> None:
+    assert not run.obey([("limit", "5000")])
+    assert run.limit.rate == 5000
+    assert not run.obey([("limit", "0")])
+    assert run.limit.rate == 0
+
+
+@pytest.mark.parametrize("argument", ["", "-1", "1.5", "²", "٣", "9" * 5000, "1e6", "x", "5 MB/s", "\x1b[31m"])
+def test_a_limit_that_is_no_number_changes_nothing(run: Run, argument: str) -> None:
+    run.limit.set(7)
+    assert not run.obey([("limit", argument)])
+    assert run.limit.rate == 7
+
+
+def test_stop_ends_it_and_what_comes_after_is_not_obeyed(run: Run) -> None:
+    assert run.obey([("limit", "5"), ("stop", ""), ("limit", "9")])
+    assert run.limit.rate == 5
+    assert run.state == "stopping"
+
+
+def test_retry_is_noted_and_an_unknown_word_is_not_minded(run: Run) -> None:
+    assert not run.obey([("retry", ""), ("explode\x1b[31m", "now"), ("pause", ""), ("resume", "")])
+    assert run.retry_asked
+
+
+def test_what_was_asked_stands_in_the_log_in_clean_lines(run: Run, tmp_path: Path) -> None:
+    run.obey([("limit", "\x1b[31m https://me:hunter2@h")])
+    run.journal.tick()
+    text = JournalReader(tmp_path / "s").snapshot().events[-1].text
+    assert text.isprintable()
+    assert "hunter2" not in text
