@@ -27,7 +27,7 @@ def find(given: str | Path | None = None) -> Path:
     """Return the config file to use; raises `ConfigError` naming every place that was looked at."""
     if given is not None:
         path = Path(given)
-        path = path / "mirror.toml" if os.path.isdir(path) else path
+        path = path / "mirror.toml" if os.path.isdir(path) else path  # noqa: PTH112 - Path raises where it may not look
         try:
             path.stat()
         except OSError as error:
@@ -39,7 +39,7 @@ def find(given: str | Path | None = None) -> Path:
             ) from error
         return path
     for path in search_path():
-        if os.path.isfile(path):
+        if os.path.isfile(path):  # noqa: PTH113 - the same
             return path
     places = ", ".join(str(p) for p in search_path())
     raise ConfigError(
