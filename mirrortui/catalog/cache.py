@@ -28,7 +28,8 @@ from mirrortui.errors import BadRepodata, StateError
 MAX_UNPACKED = 8 << 30
 MAX_WINDOW = 1 << 27
 """What every zstd client unpacks without being asked to take more: a window is memory, and the upstream chooses it."""
-CHUNK = 1 << 20
+CHUNK = 1 << 19
+"""Bytes that are decoded at once: what some thousand records need then stays in the processor's cache."""
 
 
 def folder(state: Path, channel: str, subdir: str) -> Path:

@@ -24,7 +24,7 @@ T = TypeVar("T")
 class Source:
     """Where a cached body came from. `status` is ok, or missing (the upstream has no such subdir); times in seconds since 1970.
 
-    `encoding` is what the upstream sent (zst or json); the cached body is always zstd. `sha256` is of the unpacked body.
+    `encoding` is what the upstream sent (zst or json); the cached body is always zstd. `sha256` is of the body as it was sent.
     """
 
     url: str

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from mirrortui.cli.output import config_option, emit, json_option, load, say
+from mirrortui.cli.output import config_option, emit, json_option, load_rules, say
 from mirrortui.naming import display
 
 
@@ -19,7 +19,7 @@ def explain(config_path: Path | None, as_json: bool, question: str) -> int:
     """
     from mirrortui.mirror.survey import survey
 
-    settings, _ = load(config_path)
+    settings, _ = load_rules(config_path)
     answers = survey(settings).explain(settings, question)
     if as_json:
         emit([answer.to_json() for answer in answers])

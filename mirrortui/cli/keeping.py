@@ -3,13 +3,22 @@
 import signal
 import sys
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from mirrortui.cli.output import config_option, emit, json_option, load, say, size, table
-from mirrortui.errors import UsageError
+from mirrortui.cli.output import config_option, emit, json_option, load, say, size, span, table
+from mirrortui.config import MirrorConfig
+from mirrortui.errors import MirrorError, UsageError
 from mirrortui.naming import display
+
+if TYPE_CHECKING:  # the verbs import these rooms when they need them
+    from mirrortui.mirror.verify import Bad, Verified
+
+_ENDING = (signal.SIGINT, signal.SIGTERM)
 
 
 @click.command()
@@ -18,81 +27,99 @@ from mirrortui.naming import display
 @click.option(
     "--sample", default="100%", show_default=True, help="Hash only a random share of the files, for example 5%."
 )
-@click.option("--repair", is_flag=True, help="Remove what is wrong and run a sync that fetches it again.")
+@click.option("--repair", is_flag=True, help="Run a sync that fetches again what is wrong.")
 @click.option("--threads", default=0, type=click.IntRange(0, 256), help="Files hashed at once (default: one a core).")
 def verify(config_path: Path | None, as_json: bool, sample: str, repair: bool, threads: int) -> int:
     """Hash the mirrored files again. Goes on where an earlier pass was stopped. Exit code 1 where a file is wrong."""
-    from mirrortui.mirror.inventory import Inventory
-    from mirrortui.mirror.store import Store
-    from mirrortui.mirror.verify import Verified, condemn
-    from mirrortui.mirror.verify import verify as check
-    from mirrortui.worker.lock import RunLock
-
     settings, path = load(config_path)
-    share = _share(sample)
-    stop: list[int] = []
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda signum, _: stop.append(signum))
-    last = [0.0]
-
-    def report(now: Verified) -> None:
-        if sys.stderr.isatty() and time.monotonic() - last[0] > 0.5:
-            last[0] = time.monotonic()
-            rate = now.bytes / now.seconds if now.seconds else 0
-            click.echo(
-                f"\r\x1b[K{now.files:,} of {now.files_total:,} files, {size(now.bytes)}, {size(rate)}/s",
-                nl=False,
-                err=True,
-            )
-
-    with RunLock(settings.state):
-        store, inventory = Store(settings.root), Inventory(settings.state, write=True)
-        try:
-            found = check(store, inventory, sample=share, threads=threads, report=report, stopped=lambda: bool(stop))
-            if repair and found.bad:
-                condemn(store, inventory, found.bad)
-        finally:
-            inventory.close()
-    if sys.stderr.isatty():
-        click.echo("\r\x1b[K", nl=False, err=True)
-    repaired = _repair(path) if repair and found.bad and not stop else None
+    found, wanted, lost = _hash(settings, _share(sample), threads, repair)
+    code = None
+    if repair and found.bad and found.finished:
+        code, left = _repair(settings, path, wanted)
+        lost += left
     if as_json:
-        emit(
-            {
-                "files": found.files,
-                "bytes": found.bytes,
-                "skipped": found.skipped,
-                "seconds": round(found.seconds, 2),
-                "finished": not stop,
-                "bad": [b._asdict() for b in found.bad],
-                "orphans": found.orphans,
-                "repair": repaired,
-            }
-        )
+        emit(_as_json(found, code, lost))
     else:
-        for bad in found.bad:
-            click.echo(
-                display(
-                    f"{bad.reason}: {bad.channel}/{bad.subdir}/{bad.fn}: expected {bad.expected}"
-                    + (f", found {bad.found}" if bad.found else ""),
-                    1000,
-                )
-            )
-        for orphan in found.orphans[:20]:
-            say(f"not of this mirror: {orphan}")
-        if len(found.orphans) > 20:
-            say(f"not of this mirror: and {len(found.orphans) - 20} more; --json lists them")
-        rate = f" ({size(found.bytes / found.seconds)}/s)" if found.seconds > 0.01 else ""
-        skipped = f", {found.skipped:,} were hashed in the pass before" if found.skipped else ""
-        say(
-            f"hashed {found.files:,} files, {size(found.bytes)}{rate}{skipped}: {len(found.bad)} wrong, {len(found.orphans)} not of this mirror"
-        )
-    if stop:
+        _tell(found)
+        for bad in lost:
+            say(f"not mended: {bad.path}")
+    if not found.finished:
         say("stopped; the next “mirrortui verify” goes on from here")
         return 130
-    if repaired is not None:
-        return repaired
+    if code is not None:
+        return code or (1 if lost else 0)
     return 1 if found.bad else 0
+
+
+def _hash(settings: MirrorConfig, share: float, threads: int, repair: bool) -> "tuple[Verified, list[Bad], list[Bad]]":
+    """Do one pass under the lock; with `repair` also what is to be fetched again and what cannot be."""
+    from mirrortui.mirror.repair import distrust
+    from mirrortui.mirror.verify import verify as check
+    from mirrortui.worker.keeping import locked
+
+    with locked(settings) as (store, inventory), _signals() as stop:
+        found = check(store, inventory, sample=share, threads=threads, report=_progress(), stopped=lambda: bool(stop))
+        if sys.stderr.isatty():
+            click.echo("\r\x1b[K", nl=False, err=True)
+        wanted, lost = distrust(store, inventory, found.bad) if repair and found.finished else ([], [])
+    return found, wanted, lost
+
+
+@contextmanager
+def _signals() -> Iterator[list[int]]:
+    """A list that SIGINT and SIGTERM add themselves to, so that a pass ends in good order."""
+    seen: list[int] = []
+    before = {number: signal.signal(number, lambda got, _: seen.append(got)) for number in _ENDING}
+    try:
+        yield seen
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _progress() -> "Callable[[Verified], None]":
+    """Show on a terminal, twice a second, how a pass gets on."""
+    last = 0.0
+
+    def report(now: "Verified") -> None:
+        nonlocal last
+        if time.monotonic() - last > 0.5:
+            last = time.monotonic()
+            rate = now.bytes / now.seconds if now.seconds else 0
+            left = span((now.bytes_total - now.bytes) / rate) if rate else "unknown"
+            text = f"{now.files:,} of {now.files_total:,} files, {size(now.bytes)}, {size(rate)}/s, {left} left"
+            click.echo(f"\r\x1b[K{text}", nl=False, err=True)
+
+    return report if sys.stderr.isatty() else lambda _: None
+
+
+def _as_json(found: "Verified", code: int | None, lost: "list[Bad]") -> dict[str, object]:
+    return {
+        "files": found.files,
+        "bytes": found.bytes,
+        "skipped": found.skipped,
+        "seconds": round(found.seconds, 2),
+        "finished": found.finished,
+        "bad": [bad._asdict() for bad in found.bad],
+        "orphans": found.orphans,
+        "repair": None if code is None else {"exit_code": code, "left": [bad._asdict() for bad in lost]},
+    }
+
+
+def _tell(found: "Verified") -> None:
+    for bad in found.bad:
+        text = f"{bad.reason}: {bad.path}: expected {bad.expected}" + (f", found {bad.found}" if bad.found else "")
+        click.echo(display(text, 1000))
+    for orphan in found.orphans[:20]:
+        say(f"not of this mirror: {orphan}")
+    if len(found.orphans) > 20:
+        say(f"not of this mirror: and {len(found.orphans) - 20} more; --json lists them")
+    rate = f" ({size(found.bytes / found.seconds)}/s)" if found.seconds > 0.01 else ""
+    skipped = f", {found.skipped:,} were hashed in the pass before" if found.skipped else ""
+    say(
+        f"hashed {found.files:,} files, {size(found.bytes)}{rate}{skipped}: "
+        f"{len(found.bad)} wrong, {len(found.orphans)} not of this mirror"
+    )
 
 
 def _share(text: str) -> float:
@@ -105,11 +132,25 @@ def _share(text: str) -> float:
     return value
 
 
-def _repair(path: Path) -> int:
+def _repair(settings: MirrorConfig, path: Path, wanted: "list[Bad]") -> "tuple[int, list[Bad]]":
+    """Do a run for what is wanted anew; returns its exit code and what it has not brought."""
+    from mirrortui.mirror.inventory import Inventory
+    from mirrortui.mirror.repair import unmended
     from mirrortui.worker.launch import foreground
 
     say("fetching what was wrong")
-    return foreground(path).code
+    try:
+        ending = foreground(path)
+        code, message = ending.code, ending.message
+    except MirrorError as error:  # what was found is still to be told
+        code, message = error.exit_code, str(error)
+    if message:
+        say(message)
+    inventory = Inventory(settings.state)
+    try:
+        return code, unmended(inventory, wanted)
+    finally:
+        inventory.close()
 
 
 @click.group()
@@ -173,10 +214,15 @@ def list_(config_path: Path | None, as_json: bool) -> int:
 def diff(config_path: Path | None, as_json: bool, one: str, other: str) -> int:
     """Show what changed from one snapshot to another, or to what is published now."""
     from mirrortui.mirror import snapshots
+    from mirrortui.mirror.inventory import Inventory
     from mirrortui.mirror.store import Store
 
     settings, _ = load(config_path)
-    found = snapshots.diff(Store(settings.root), one, other)
+    inventory = Inventory(settings.state)
+    try:
+        found = snapshots.diff(Store(settings.root), one, other, inventory.folders())
+    finally:
+        inventory.close()
     if as_json:
         emit(
             [
@@ -205,12 +251,12 @@ def diff(config_path: Path | None, as_json: bool, one: str, other: str) -> int:
 @click.argument("name")
 def publish(config_path: Path | None, name: str) -> int:
     """Roll the live channels back to a snapshot, until the next sync publishes the upstream's state again."""
-    from mirrortui.mirror import snapshots
+    from mirrortui.mirror.rollback import roll_back
     from mirrortui.worker.keeping import locked
 
     settings, _ = load(config_path)
     with locked(settings) as (store, inventory):
-        pairs = snapshots.publish(store, inventory, name)
+        pairs = roll_back(store, inventory, name)
     say(f"{len(pairs)} subdirs are as they were in snapshot {name}; the next sync publishes the upstream's state again")
     return 0
 
@@ -219,12 +265,12 @@ def publish(config_path: Path | None, name: str) -> int:
 @config_option
 @click.argument("name")
 def delete(config_path: Path | None, name: str) -> int:
-    """Remove a snapshot; packages that nothing else names leave with a later prune."""
+    """Remove a snapshot; packages that nothing else names are pruned after the grace period."""
     from mirrortui.mirror import snapshots
     from mirrortui.worker.keeping import locked
 
     settings, _ = load(config_path)
-    with locked(settings) as (store, _inventory):
-        snapshots.delete(store, name)
+    with locked(settings) as (store, inventory):
+        snapshots.delete(store, inventory, name)
     say(f"snapshot {name} is gone")
     return 0

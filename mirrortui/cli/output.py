@@ -39,6 +39,17 @@ def load(path: Path | None) -> tuple[MirrorConfig, Path]:
     return config.load(found), found
 
 
+def load_rules(path: Path | None) -> tuple[MirrorConfig, Path]:
+    """As `load`, and read every rule: a wrong one is refused with its key before anything is fetched."""
+    from mirrortui.selection.checking import require, warnings
+
+    settings, found = load(path)
+    require(settings, display(found))
+    for key, text in warnings(settings).items():
+        say(f"warning: {key}: {text}")
+    return settings, found
+
+
 def emit(value: Any) -> None:
     """Print a value as JSON."""
     click.echo(json.dumps(value, indent=2, ensure_ascii=False))

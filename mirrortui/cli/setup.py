@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from mirrortui import channels, config, naming
-from mirrortui.cli.output import config_option, emit, json_option, load, say, size, span, table
+from mirrortui.cli.output import config_option, emit, json_option, load_rules, say, size, span, table
 from mirrortui.config import Channel, Mirror, MirrorConfig
 from mirrortui.errors import MirrorError, UsageError
 
@@ -170,7 +170,7 @@ refresh_option = click.option(
 )
 def estimate(config_path: Path | None, as_json: bool, fresh: bool, with_details: bool) -> int:
     """Show what the selection wants: records and bytes, per channel and subdir, against the free disk."""
-    settings, _ = load(config_path)
+    settings, _ = load_rules(config_path)
     problems = refresh(settings, quiet=as_json) if fresh else {}
     from mirrortui.mirror.survey import survey
 
@@ -235,7 +235,7 @@ def plan(config_path: Path | None, as_json: bool, fresh: bool, environments: tup
 
     Exit code 1 where an environment to check does not resolve, 3 where an index could not be read.
     """
-    settings, _ = load(config_path)
+    settings, _ = load_rules(config_path)
     problems = refresh(settings, quiet=as_json) if fresh else {}
     from mirrortui.mirror.survey import survey
 

@@ -269,24 +269,3 @@ def _orphans(store: Store, inventory: Inventory) -> Iterator[str]:
     for pair in inventory.folders():
         known = {row[0] for row in inventory.known(*pair)}
         yield from ("/".join((*pair, name)) for name in store.names(*pair) - known)
-
-
-def distrust(store: Store, inventory: Inventory, bad: Iterable[Bad]) -> list[Bad]:
-    """Forget bad files, so that the next run hashes them once more and fetches what is wrong; returns what it cannot mend.
-
-    A file that the metadata names stays until another takes its place. One that is on its way out is removed; if a
-    snapshot names it, or holds it, it is lost. Of an unreadable one the disk is to be looked at first.
-    """
-    lost = []
-    for item in bad:
-        pair = (item.channel, item.subdir)
-        entry = inventory.entries(*pair).get(item.fn)
-        if item.reason == "unreadable" or entry is None:
-            lost.append(item)
-            continue
-        if entry.dropped is not None:
-            store.remove(*pair, [item.fn])
-            if retention.named(store, pair, {item.fn}):
-                lost.append(item)
-        inventory.forget(*pair, [item.fn])
-    return lost

@@ -84,7 +84,9 @@ def _read(path: str, _mtime: int, size: int) -> Seeds:
     try:
         return _parse(path, text)
     except ConfigError as error:
-        raise ConfigError(error.what, where=error.where or where, hint=error.hint) from error
+        raise ConfigError(
+            error.what, where=f"{where}, {error.where}" if error.where else where, hint=error.hint
+        ) from error
 
 
 def _parse(path: str, text: str) -> Seeds:
@@ -97,13 +99,14 @@ def _parse(path: str, text: str) -> Seeds:
 
 def _yaml(text: str) -> Seeds:
     from ruamel.yaml import YAML
-    from ruamel.yaml.error import YAMLError
 
     try:
         data = YAML(typ="safe").load(text)
-    except YAMLError as error:
-        line = str(error).strip().splitlines()[-1].strip() if str(error).strip() else "unknown"
-        raise ConfigError(f"environment file is not valid YAML: {naming.display(line)}") from error
+    except Exception as error:  # ruamel lets ValueError, KeyError, RecursionError through as well as its own
+        mark = getattr(error, "problem_mark", None)
+        problem = getattr(error, "problem", None) or type(error).__name__
+        line = f", line {mark.line + 1}" if mark is not None else ""
+        raise ConfigError(f"environment file is not valid YAML: {naming.display(problem)}{line}") from error
     if not isinstance(data, dict):
         raise ConfigError(
             "environment file holds no environment", hint="Use an environment.yml, a lock or an explicit list"
@@ -125,7 +128,12 @@ def _asked(dependencies: list[Any]) -> Seeds:
     specs, builds = [], []
     for text in dependencies:
         if isinstance(text, str):
-            matchspec.parse(text)
+            try:
+                matchspec.parse(text)
+            except ConfigError as error:
+                raise ConfigError(
+                    f"“{naming.display(text)}”: {error.what}", where=error.where, hint=error.hint
+                ) from error
             specs.append(text)
             channel, _, plain = text.rpartition("::")
             if exact := _EXPORT.fullmatch(plain.strip()):
@@ -155,10 +163,11 @@ def _locked(url: str, sha256: str = "", md5: str = "") -> LockedFile:
         sha256 = digest.removeprefix("sha256:")
     elif digest:
         md5 = digest
-    parts = unquote(urlsplit(plain).path).strip("/").split("/")
     try:
+        parts = unquote(urlsplit(plain).path).strip("/").split("/")
         if len(parts) < 3:
             raise ConfigError("names no channel, subdir and file")
         return LockedFile("/".join(parts[:-2]), naming.subdir(parts[-2]), naming.file_name(parts[-1]), sha256, md5)
-    except MirrorError as error:
-        raise ConfigError(f"“{naming.display(url)}” is no package URL: {error.what}") from error
+    except (MirrorError, ValueError) as error:
+        why = error.what if isinstance(error, MirrorError) else str(error)
+        raise ConfigError(f"“{naming.display(url)}” is no package URL: {naming.display(why)}") from error

@@ -117,7 +117,7 @@ class Files:
         Raises `OSError` for what is not the file's fault: too many open files, a failing disk.
         """
         found = self._open_one(parts)
-        if found is None and len(parts) > 3 and parts[0] == "snapshots" and parts[-1].endswith(PACKAGE_SUFFIXES):
+        if found is None and len(parts) > 4 and parts[0] == "snapshots" and parts[-1].endswith(PACKAGE_SUFFIXES):
             return self._open_one(parts[2:])
         return found
 

@@ -19,6 +19,8 @@ _FOREVER = "public, immutable, max-age=31536000"
 _MINUTE = "public, max-age=60"
 _HIDDEN = r"(^|/)\.|\.part$"
 _KEPT = r"(\.conda|\.tar\.bz2|(^|/)[0-9a-f]{64}\.msgpack\.zst)$"
+_SNAPSHOT = r"/snapshots/[^/]+"
+_PACKAGE = r"/.+/[^/]+\.(?:conda|tar\.bz2)"
 
 
 class _Place(NamedTuple):
@@ -103,6 +105,12 @@ server {{
     location ~ "{_HIDDEN}" {{
         return 404;
     }}
+    # of packages a snapshot holds only those that were replaced since; the others are the mirror's own
+    location ~ "^{re.escape(place.path)}({_SNAPSHOT}({_PACKAGE}))$" {{
+        root "{place.root}";
+        try_files $1 $2 =404;
+        add_header Cache-Control "{_FOREVER}";
+    }}
     location {place.path}/ {{
         {folder};
         if (-d $request_filename) {{
@@ -123,6 +131,12 @@ def caddy(config: MirrorConfig) -> str:
 {place.address} {{
     {handle} {{
         root * "{place.root}"
+        # of packages a snapshot holds only those that were replaced since; the others are the mirror's own
+        @shared {{
+            path_regexp package ^{_SNAPSHOT}({_PACKAGE})$
+            not file
+            not path */.* *.part
+        }}
         @kept {{
             file
             path_regexp {kept}
@@ -133,12 +147,15 @@ def caddy(config: MirrorConfig) -> str:
             not path_regexp {kept}
             not path */.* *.part
         }}
-        header @kept Cache-Control "{_FOREVER}"
-        header @other Cache-Control "{_MINUTE}"
         @zst path *.zst
-        header @zst Content-Type application/zstd
-        file_server {{
-            hide .* *.part
+        route {{
+            rewrite @shared {{re.package.1}}
+            header @kept Cache-Control "{_FOREVER}"
+            header @other Cache-Control "{_MINUTE}"
+            header @zst Content-Type application/zstd
+            file_server {{
+                hide .* *.part
+            }}
         }}
     }}
     handle_errors {{
@@ -178,10 +195,15 @@ def apache(config: MirrorConfig) -> str:
         AddType application/json .json
         AddType application/x-bzip2 .bz2
         AddType application/zstd .zst
-        # what is no file is absent: clients take 403 for a broken channel
         RewriteEngine On
-        RewriteCond %{{REQUEST_FILENAME}} !-f [OR]
+        RewriteBase "{place.path}/"
         RewriteCond %{{REQUEST_URI}} "/\\.|\\.part$"
+        RewriteRule ^ - [R=404,L]
+        # of packages a snapshot holds only those that were replaced since; the others are the mirror's own
+        RewriteCond %{{REQUEST_FILENAME}} !-f
+        RewriteRule "^{_SNAPSHOT[1:]}/({_PACKAGE[1:]})$" $1 [L]
+        # what is no file is absent: clients take 403 for a broken channel
+        RewriteCond %{{REQUEST_FILENAME}} !-f
         RewriteRule ^ - [R=404,L]
         Header set Cache-Control "{_MINUTE}"
         <FilesMatch "(\\.conda|\\.tar\\.bz2|^[0-9a-f]{{64}}\\.msgpack\\.zst)$">

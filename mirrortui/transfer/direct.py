@@ -14,7 +14,7 @@ import httpx
 from mirrortui.catalog import http
 from mirrortui.errors import UpstreamError
 from mirrortui.naming import display
-from mirrortui.transfer.transport import ReqwestTransport, reqwest_error, send
+from mirrortui.transfer.reqwest import ReqwestTransport, reqwest_error, send
 
 if TYPE_CHECKING:
     from pyreqwest.request import RequestBuilder

@@ -91,8 +91,7 @@ class MirrorApp(App[None]):
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """What the palette offers."""
-        mode = screen.MODE if isinstance(screen, RoomScreen) else self.current_mode
-        yield from palette(screen, mode, idle=not self._view.active)
+        yield from palette(screen, getattr(screen, "MODE", self.current_mode), idle=not self._view.active)
         yield SystemCommand("Theme", "Other colours for this session", self.action_change_theme)
 
     # ---------------------------------------------------------------------------------------------- life
@@ -237,7 +236,7 @@ class MirrorApp(App[None]):
         """Help for this screen."""
         from mirrortui.tui.screens.help import Help
 
-        self.push_screen(Help(self.screen.MODE if isinstance(self.screen, RoomScreen) else self.current_mode))
+        self.push_screen(Help(getattr(self.screen, "MODE", self.current_mode)))
 
     async def action_leave(self) -> None:
         """Leave at once; asks only where a draft would be lost. The worker is never touched."""

@@ -38,11 +38,11 @@ ACTS = (
     Act("setup.packages", "b", "packages", "packages", "Every package name: what is in, and why", "setup", show=True, palette=True),
     Act("setup.explain", "e", "explain", "explain", "Why a package or file is in or out", "setup", show=True, palette=True),
     Act("setup.details", "i", "details", "details", "Growth, licenses and largest packages of the draft", "setup", show=True, palette=True),
+    Act("setup.save", "w,ctrl+s", "save", "save", "Write mirror.toml (shows the difference, asks)", "setup", show=True, palette=True),
+    Act("setup.undo", "u", "undo", "undo", "Throw the draft's changes away (asks)", "setup", show=True, palette=True),
     Act("setup.all", "a", "tick_all", "all/none", "Tick all subdirs of the channel, or none", "setup", show=True),
     Act("setup.remove", "x,delete", "remove", "remove", "Take a channel out of the draft (asks)", "setup", show=True, palette=True),
     Act("setup.refresh", "r", "refresh", "refresh", "Fetch the indexes again, and look for new subdirs", "setup", show=True, palette=True),
-    Act("setup.save", "w,ctrl+s", "save", "save", "Write mirror.toml (shows the difference, asks)", "setup", show=True, palette=True),
-    Act("setup.undo", "u", "undo", "undo", "Throw the draft's changes away (asks)", "setup", show=True, palette=True),
     Act("setup.tree", "escape", "to_tree", "tree", "Back to the channels", "setup"),
     # ---- packages
     Act("packages.switch", "space", "switch", "in/out", "Throw the name out or bring it in: writes the rule", "browser", show=True),
@@ -50,8 +50,7 @@ ACTS = (
     Act("packages.order", "o", "order", "sort", "Sort by name, size or records", "browser", show=True, palette=True),
     Act("packages.explain", "e", "explain", "explain", "Why the name's records are in or out", "browser", show=True, palette=True),
     Act("packages.always", "a", "always", "always", "Keep every record of the name whatever else says, or no longer", "browser", show=True, palette=True),
-    Act("packages.undo", "u", "undo", "undo", "Take back the last rule written here", "browser", show=True, palette=True
-    ),
+    Act("packages.undo", "u", "undo", "undo", "Take back the last rule written here", "browser", show=True, palette=True),
     Act("packages.close", "escape,b", "close", "back", "Clear the filter; back to the channels", "browser", show=True, key="esc"),
     Act("packages.details", "i", "details", "details", "Growth, licenses and largest packages of the draft", "browser", palette=True),
     # ---- plan
@@ -59,16 +58,13 @@ ACTS = (
     Act("plan.mend", "m", "mend", "mend", "Write the rule that brings a missing dependency back", "plan", show=True, palette=True),
     Act("plan.mend_all", "M", "mend_all", "mend all", "Write the rules that bring all missing dependencies back", "plan", palette=True),
     Act("plan.check", "c", "solve", "check", "Check that environments resolve on what would be published", "plan", show=True, palette=True),
-    Act("plan.explain", "e", "explain", "explain", "Why a package or file is in or out", "plan", show=True, palette=True
-    ),
+    Act("plan.explain", "e", "explain", "explain", "Why a package or file is in or out", "plan", show=True, palette=True),
     Act("plan.again", "r", "replan", "plan again", "Compute the plan again", "plan", show=True, palette=True),
-    Act("plan.save", "w,ctrl+s", "save", "save", "Write mirror.toml (shows the difference, asks)", "plan", palette=True
-    ),
+    Act("plan.save", "w,ctrl+s", "save", "save", "Write mirror.toml (shows the difference, asks)", "plan", palette=True),
     # ---- sync
     Act("sync.start", "s", "start", "start", "Start a sync (asks)", "sync", show=True, palette=True),
     Act("sync.pause", "p", "pause", "pause", "Pause or resume the run", "sync", show=True, palette=True),
-    Act("sync.stop", "x", "stop", "stop", "Stop the run (asks); what is verified stays", "sync", show=True, palette=True
-    ),
+    Act("sync.stop", "x", "stop", "stop", "Stop the run (asks); what is verified stays", "sync", show=True, palette=True),
     Act("sync.limit", "l", "limit", "limit", "Change the bandwidth limit of the run", "sync", show=True, palette=True),
     Act("sync.retry", "r", "retry", "retry", "Try failed files again", "sync", show=True, palette=True),
     Act("sync.freeze", "f", "freeze", "freeze", "Hold the picture still; the run goes on", "sync", show=True, palette=True),

@@ -20,6 +20,7 @@ from mirrortui.config import MirrorConfig
 from mirrortui.errors import MirrorError
 from mirrortui.mirror.store import Store
 from mirrortui.naming import display
+from mirrortui.selection.checking import require
 from mirrortui.worker.ending import Ending
 from mirrortui.worker.journal import Journal
 from mirrortui.worker.lock import RunLock
@@ -92,6 +93,7 @@ def foreground(config_path: Path, *, confirm_prune: bool = False, report: int = 
     """Do one run in this process. Raises `MirrorError` before the run has begun; afterwards the ending says all."""
     try:
         config = settings.load(config_path)
+        require(config, display(config_path))
         Store(config.root).check_writable()
         with RunLock(config.state):
             journal = Journal(config.state)

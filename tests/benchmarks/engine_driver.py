@@ -50,9 +50,7 @@ class Bringing(worker.Run):
     async def execute(self) -> Ending:
         async with open_client(self.config) as client:
             settings = self.config.transfer
-            self.engine = Engine(
-                client, connections=settings.connections, retries=settings.retries, limit=self.limit
-            )
+            self.engine = Engine(client, connections=settings.connections, retries=settings.retries, limit=self.limit)
             self.progress.subdirs[self.pair] = Count(files_total=len(self.tree.files), bytes_total=self.tree.size)
             self.receipts.verified[self.pair] = np.zeros(len(self.tree.files), bool)
             self.store.prepare(*self.pair)
@@ -78,7 +76,9 @@ def main() -> None:
     tree = made(options.folder, options.kind)
     tree = dataclasses.replace(tree, files=tree.files[: options.limit or None])
     config = MirrorConfig(
-        mirror=Mirror(name="bench", root=str(options.to / "root"), url="http://localhost", state=str(options.to / "state")),
+        mirror=Mirror(
+            name="bench", root=str(options.to / "root"), url="http://localhost", state=str(options.to / "state")
+        ),
         channels=(Channel(name=CHANNEL, upstreams=(tree.url(options.base),), subdirs=(SUBDIR,)),),
         transfer=Transfer(connections=options.connections, ca_bundle=options.ca, retries=8),
     )
@@ -94,7 +94,9 @@ def main() -> None:
     else:
         ending = asyncio.run(worker.conduct(run))
     run.close()
-    print(json.dumps({"net": run.seconds, "rss": _peak(), "state": ending.state, "failed": len(run.failed)}), flush=True)
+    print(
+        json.dumps({"net": run.seconds, "rss": _peak(), "state": ending.state, "failed": len(run.failed)}), flush=True
+    )
     os._exit(0)  # as the worker's own process ends
 
 

@@ -3,9 +3,9 @@
 Called as a process of its own: `crashing.py MIRROR_TOML BACK_TOML PRISTINE SPARE`, where PRISTINE holds `root` and
 `state` as they are before the run, BACK_TOML names an upstream that is as it was then, SPARE is a free folder. Prints
 one JSON list: for each crash point the step it came at; what was wrong in the published metadata right after the
-crash; in how far the tree differs after a second run from that of a run without a crash; and in how far it differs
-from the pristine one where the upstream has taken everything back before the second run. Everything heavy is
-imported once; every run is a fork.
+crash; in how far the tree differs after a second run from that of a run without a crash; and, where a replaced file
+was at stake, in how far it differs from the pristine one when the upstream has taken all back before the second run.
+Everything heavy is imported once; every run is a fork.
 """
 
 import json
@@ -40,28 +40,29 @@ def forked(work: Callable[[], object]) -> int:
 
 
 def crash_at(point: int, root: Path, note: Path) -> None:
-    """Let this process die before (even points) or after (odd ones) the (point // 2)-th change below the root."""
+    """Let this process die at a point: one comes before each change below the root, and one after each package's."""
     count = 0
 
     def wrap(name: str, real: Callable[..., Any]) -> Callable[..., Any]:
         def step(*arguments: Any, **options: Any) -> Any:
-            nonlocal count
-            if not os.fspath(arguments[0]).startswith(str(root)):
+            path = os.fspath(arguments[0])
+            if not path.startswith(str(root)):
                 return real(*arguments, **options)
-            here, count = count, count + 1
-            if 2 * here == point:
-                die(f"before {name} {arguments[0]}")
+            pass_by(f"before {name} {path}")
             try:
                 return real(*arguments, **options)
             finally:
-                if 2 * here + 1 == point:
-                    die(f"after {name} {arguments[0]}")
+                if path.endswith((".part", ".next")):
+                    pass_by(f"after {name} {path}")
 
         return step
 
-    def die(text: str) -> None:
-        note.write_text(text)
-        os.kill(os.getpid(), signal.SIGKILL)
+    def pass_by(text: str) -> None:
+        nonlocal count
+        here, count = count, count + 1
+        if here == point:
+            note.write_text(text)
+            os.kill(os.getpid(), signal.SIGKILL)
 
     for name in STEPS:
         setattr(os, name, wrap(name, getattr(os, name)))
@@ -107,13 +108,14 @@ def main(file: Path, back: Path, pristine: Path, spare: Path) -> list[dict[str, 
 
         if not os.WIFSIGNALED(forked(crashing)):
             break
-        wrong = published.wrong(config.root)
-        keep(spare / "crashed")
-        differs = difference(tree_after(file), want)
-        restore(spare / "crashed")
-        out.append(
-            {"step": note.read_text(), "wrong": wrong, "differs": differs, "back": difference(tree_after(back), before)}
-        )
+        found = {"step": note.read_text(), "wrong": published.wrong(config.root), "back": []}
+        if "replaced" in found["step"]:
+            keep(spare / "crashed")
+        found["differs"] = difference(tree_after(file), want)
+        if "replaced" in found["step"]:
+            restore(spare / "crashed")
+            found["back"] = difference(tree_after(back), before) + published.wrong(config.root)
+        out.append(found)
     return out
 
 

@@ -1,16 +1,33 @@
 """Rooms without network, worker or clock, for Pilot tests and pictures."""
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+
+import numpy as np
 
 from mirrortui import config as toml
 from mirrortui.config import Channel, Mirror, MirrorConfig, Selection, Transfer
 from mirrortui.errors import ConfigError, UsageError
 from mirrortui.mirror.plan import Plan, PlannedFile, SubdirPlan, Totals
-from mirrortui.selection.estimate import Estimate, SubdirEstimate
-from mirrortui.tui.rooms import ClientPreview, ClientReceipt, Pair, Picture, Profile, Reading
+from mirrortui.mirror.solving import Solved
+from mirrortui.selection.estimate import Details, Estimate, SubdirEstimate
+from mirrortui.selection.explain import Answer
+from mirrortui.selection.nametable import NameTable
+from mirrortui.selection.reasons import WORDS, Broken, Reason
+from mirrortui.tui.rooms import (
+    Cancelled,
+    Checked,
+    ClientPreview,
+    ClientReceipt,
+    Pair,
+    Picture,
+    Profile,
+    Reading,
+    Wrong,
+)
 from mirrortui.worker.snapshot import ACTIVE, Event, Failure, InFlight, RunStatus, Snapshot, SubdirProgress
 
 NOW = 1_750_000_000.0
@@ -48,6 +65,44 @@ def sample_config(root: str = "/srv/conda", state: str = "/var/lib/mirrortui/lab
     )
 
 
+PACKAGES: dict[str, tuple[int, int, int, Reason]] = {
+    "_libgcc_mutex": (3, 3, 12_000, Reason.WANTED),
+    "bzip2": (41, 41, 6_100_000, Reason.WANTED),
+    "libgcc": (212, 212, 480_000_000, Reason.DEPENDENCY),
+    "numpy": (1_204, 2_310, 15_800_000_000, Reason.EXCLUDED),
+    "numpy-base": (0, 312, 2_100_000_000, Reason.EXCLUDED),
+    "openssl": (188, 188, 610_000_000, Reason.WANTED),
+    "python": (840, 1_420, 31_000_000_000, Reason.PYTHON),
+    "pytorch-nightly": (0, 5_120, 4_812_000_000_000, Reason.EXCLUDED),
+    "readline": (0, 34, 11_000_000, Reason.LICENSE),
+    "scipy": (903, 903, 17_400_000_000, Reason.WANTED),
+    "xz": (60, 60, 21_000_000, Reason.ALWAYS),
+    "zlib": (77, 77, 9_400_000, Reason.WANTED),
+}
+"""Records kept and in all, bytes of all, the reason."""
+
+ANSWERS = (
+    Answer("conda-forge", "linux-64", "readline-8.2-h8c095d6_2.conda", True, Reason.DEPENDENCY, WORDS[Reason.DEPENDENCY], "",
+           (("ipython-9.7.0-pyhfa0c392_0.conda", "python >=3.12"), ("python-3.13.9-h2b335a9_101_cp313.conda", "readline >=8.2,<9.0a0"))),
+    Answer("conda-forge", "linux-64", "readline-8.1.2-h0f457ee_0.tar.bz2", False, Reason.LICENSE, WORDS[Reason.LICENSE], "exclude_licenses GPL: the record says GPL-3.0-only"),
+    Answer("conda-forge", "linux-64", "readline-8.1-h46c0cb4_0.tar.bz2", False, Reason.LICENSE, WORDS[Reason.LICENSE], "exclude_licenses GPL: the record says GPL-3.0-only"),
+)  # fmt: skip
+BROKEN = (
+    Broken("conda-forge", "linux-64", "readline >=8.2,<9.0a0", "readline", Reason.LICENSE, 17, "python", "readline"),
+    Broken("bioconda", "linux-64", "perl-gd", "perl-gd", Reason.FORMAT, 1, "circos", "all", "formats"),
+    Broken("conda-forge", "noarch", "oldthing 1.0", "oldthing", Reason.REPLACED, 2, "a", "", ""),
+)
+SOLVED = (
+    Solved("linux-64", ("python=3.12", "numpy"), 84),
+    Solved("osx-64", ("python=3.12", "numpy"), error="numpy * cannot be installed because there are no viable options: libblas >=3.9 is not there"),
+)  # fmt: skip
+DETAILS = Details(
+    growth=41_000_000_000.0,
+    largest=(("pytorch-gpu", 312, 412_000_000_000), ("tensorflow-base", 911, 288_000_000_000), ("cuda-nvcc-impl", 80, 64_000_000_000)),
+    licenses=(("BSD", 400_112, 912_000_000_000), ("MIT", 300_201, 402_000_000_000), ("GPL", 80_021, 120_000_000_000), ("", 4_021, 8_000_000_000)),
+)  # fmt: skip
+
+
 class FakeJournal:
     def __init__(self, rooms: "FakeRooms") -> None:
         self.rooms = rooms
@@ -81,7 +136,16 @@ class FakeRooms:
         self.broken_reads: dict[Pair, str] = {}
         self.hold_reads: asyncio.Event | None = None
         self.warnings: tuple[str, ...] = ()
-        self.errors: dict[str, str] = {}
+        self.errors: dict[str, str | Wrong] = {}
+        self.hints: dict[str, str] = {}
+        self.rough = False
+        self.hold_exact: threading.Event | None = None
+        self.cancelled = 0
+        self.packages: dict[str, tuple[int, int, int, Reason]] = dict(PACKAGES)
+        self.broken: tuple[Broken, ...] = ()
+        self.answers: list[Answer] | Exception = list(ANSWERS)
+        self.solved: list[Solved] | Exception = list(SOLVED)
+        self.details_found = DETAILS
         self.present = "channels:\n  - defaults\n"
         self.client_warnings: tuple[str, ...] = ()
         self.fail_plan: Exception | None = None
@@ -107,12 +171,13 @@ class FakeRooms:
     def search_path(self) -> list[Path]:
         return [self.home / ".config/mirrortui/mirror.toml", Path("mirror.toml"), Path("/etc/mirrortui/mirror.toml")]
 
-    def check(self, config: MirrorConfig) -> dict[str, str]:
-        found = dict(self.errors)
+    def check(self, config: MirrorConfig) -> Checked:
+        found = {key: each if isinstance(each, Wrong) else Wrong(each) for key, each in self.errors.items()}
         for spec in config.selection.include:
             if ">=>" in spec:
-                found["selection.include"] = f"“{spec}” is no MatchSpec: unable to parse version >=>"
-        return found
+                column = spec.index(">=>") + 1
+                found["selection.include"] = Wrong("“>=>1” is no version. Write for example >=1.2,<2", spec, column)
+        return Checked(found, self.hints)
 
     def disk(self, root: Path) -> tuple[int, int]:
         return self.free, self.total
@@ -135,7 +200,53 @@ class FakeRooms:
 
     def picture(self, config: MirrorConfig, others: Sequence[Pair]) -> Picture:
         ticked = tuple(self._figure((c.name, s), config) for c in config.channels for s in c.subdirs)
-        return Picture(Estimate(ticked, self.free, self.total), {p: self._figure(p, config) for p in others})
+        estimate = Estimate(ticked, self.free, self.total, approximate=self.rough)
+        return Picture(estimate, {p: self._figure(p, config) for p in others})
+
+    def _work(self, cancelled: Cancelled) -> bool:
+        """As long as a test holds it; tells whether it went on to the end."""
+        while self.hold_exact is not None and not self.hold_exact.wait(0.01):
+            if cancelled():
+                self.cancelled += 1
+                return False
+        return True
+
+    def exact(self, config: MirrorConfig, cancelled: Cancelled) -> Estimate | None:
+        if not self._work(cancelled):
+            return None
+        rough = self.picture(config, ()).estimate
+        less = tuple(replace(s, records=s.records - s.records // 10) for s in rough.subdirs)
+        return replace(rough, subdirs=less, approximate=False)
+
+    def names(self, config: MirrorConfig, *, quick: bool, cancelled: Cancelled) -> NameTable | None:
+        if not quick and not self._work(cancelled):
+            return None
+        names = sorted(self.packages)
+        rows = [list(self.packages[name]) for name in names]
+        for row, name in zip(rows, names, strict=True):
+            if name in config.selection.always:
+                row[0], row[3] = row[1], Reason.ALWAYS
+            elif name in config.selection.exclude:
+                row[0], row[3] = 0, Reason.EXCLUDED
+        kept, total, size = (np.array([row[n] for row in rows], np.int64) for n in range(3))
+        each = size // np.maximum(total, 1)
+        reasons = np.array([row[3] for row in rows], np.uint8)
+        return NameTable(names, kept, total, each * kept, size, reasons, approximate=quick and self.rough)
+
+    def details(self, config: MirrorConfig) -> Details:
+        return self.details_found
+
+    def explain(self, config: MirrorConfig, question: str) -> list[Answer]:
+        self.done.append(("explain", question))
+        if isinstance(self.answers, Exception):
+            raise self.answers
+        return self.answers
+
+    def solve(self, config: MirrorConfig, environments: Sequence[str]) -> list[Solved]:
+        self.done.append(("solve", tuple(environments)))
+        if isinstance(self.solved, Exception):
+            raise self.solved
+        return self.solved
 
     def plan(self, config: MirrorConfig) -> Plan:
         if self.fail_plan is not None:
@@ -167,7 +278,7 @@ class FakeRooms:
         )
         return Plan(
             id="6f1c", created=NOW, subdirs=tuple(subdirs), free=self.free, needed=needed, eta=needed / 50e6,
-            largest=largest, warnings=self.warnings,
+            largest=largest, warnings=self.warnings, broken=self.broken,
         )  # fmt: skip
 
     async def refresh(self, config: MirrorConfig, wanted: Sequence[Pair]) -> AsyncIterator[Reading]:

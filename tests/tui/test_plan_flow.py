@@ -4,8 +4,8 @@ from dataclasses import replace
 
 from mirrortui.errors import BusyError, MirrorError
 from mirrortui.tui.screens.confirm import Confirm
-from mirrortui.tui.screens.plan import summary
 from mirrortui.tui.widgets.lines import width
+from mirrortui.tui.widgets.plan_tables import summary
 from tests.tui.driving import PATH, driven, make_app, running_app
 from tests.tui.fake_rooms import GB, FakeRooms, ended, running, sample_config
 

@@ -57,7 +57,9 @@ async def test_rules_are_live_and_errors_are_in_words() -> None:
         await d.until(lambda: "1,451,484" not in facts(panel), "the narrower estimate")
         former = facts(panel)
         field.value = "numpy>=>1"
-        await d.sees("“numpy>=>1” is no")
+        await d.sees("numpy>=>1")
+        await d.sees("^ column 6")
+        await d.sees("“>=>1” is no version.")
         assert facts(panel) == former
         await d.press("escape")
         d.screen.action_save()

@@ -100,7 +100,7 @@ def test_a_field_that_is_wrong(snap_compare: Compare) -> None:
     app = make_app(rooms)
 
     async def wait(pilot: Any) -> None:
-        while not pilot.app.screen.errors:
+        while not pilot.app.screen.checked.wrong:
             await pilot.pause(0.01)
         await pilot.pause()
 

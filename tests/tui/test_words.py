@@ -7,10 +7,10 @@ from mirrortui.tui import format as fmt
 from mirrortui.tui.bindings import ACTS, bindings
 from mirrortui.tui.view import View
 from mirrortui.tui.widgets.diff_view import diff_lines
+from mirrortui.tui.widgets.fields import FIELDS, join_words, split_words
 from mirrortui.tui.widgets.key_bar import LIMIT
 from mirrortui.tui.widgets.lines import width
 from mirrortui.tui.widgets.rate_line import figures_line, progress_line
-from mirrortui.tui.widgets.rules_form import FIELDS, join_words, split_words
 from mirrortui.tui.widgets.status_bar import header
 from mirrortui.worker.snapshot import Snapshot
 from tests.tui.fake_rooms import NOW, RUN, crashed, ended, partial, paused, running, sample_config
@@ -100,9 +100,9 @@ def test_every_field_is_a_key_of_the_config() -> None:
         section, _, key = field.key.partition(".")
         value = getattr(getattr(config, section), key)
         if field.choices:
-            assert value in field.choices
-        else:
-            assert field.parse(field.write(value)) == value
+            assert field.write(value) in field.choices
+            assert [field.write(field.parse(choice)) for choice in field.choices] == list(field.choices)
+        assert field.parse(field.write(value)) == value
 
 
 def test_draft_edits() -> None:
@@ -174,7 +174,7 @@ class TestRegistry:
         assert all(act.label and act.help for act in ACTS)
 
     def test_no_key_clashes_within_what_is_active_together(self) -> None:
-        for screen in ("setup", "plan", "sync", "clients"):
+        for screen in ("setup", "browser", "plan", "sync", "clients"):
             keys = [key for act in ACTS if act.place in (screen, "app", "room") for key in act.keys.split(",")]
             assert len(keys) == len(set(keys)), screen
 
@@ -188,5 +188,5 @@ class TestRegistry:
 
     def test_the_footer_has_room(self) -> None:
         assert LIMIT <= 8
-        for screen in ("setup", "plan", "sync", "clients"):
+        for screen in ("setup", "browser", "plan", "sync", "clients"):
             assert len(bindings(screen)) == sum(act.place == screen for act in ACTS)

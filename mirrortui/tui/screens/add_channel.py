@@ -31,14 +31,14 @@ class NewChannel:
 def matching(text: str, present: frozenset[str]) -> list[Row]:
     """Known channels whose name or title holds the text, then the text itself as a name."""
     wanted = text.strip().lower()
-    rows = []
-    if DEFAULTS.startswith(wanted) and not present.issuperset(channels.expand(DEFAULTS)):
-        rows.append(Row(DEFAULTS, (DEFAULTS, (" and ".join(channels.expand(DEFAULTS)), "dim"))))
-    rows += [
+    rows = [
         Row(c.name, (c.name, (c.title, "dim")))
         for c in channels.KNOWN
         if c.name not in present and (wanted in c.name.lower() or wanted in c.title.lower())
     ]
+    if DEFAULTS.startswith(wanted) and not present.issuperset(channels.expand(DEFAULTS)):
+        at = next((i for i, row in enumerate(rows) if row.key.startswith("pkgs/")), len(rows))
+        rows.insert(at, Row(DEFAULTS, (DEFAULTS, (" and ".join(channels.expand(DEFAULTS)), "dim"))))
     typed = text.strip()
     if typed and typed not in {row.key for row in rows} and typed not in present:
         rows.append(Row(typed, (typed, ("add under this name", "accent"))))
@@ -162,9 +162,12 @@ class AddChannel(ModalScreen[tuple[NewChannel, ...] | None]):
         return tuple(each for each in channels.expand(name) if each not in self._present) or (name,)
 
     def _notice(self, name: str, urls: tuple[str, ...]) -> str:
-        notices = dict.fromkeys(channels.notice(each, urls) for each in self._names(name))
-        first, *others = notices
-        return " ".join((first, *(other.removeprefix(first).strip() for other in others)))
+        names = self._names(name)
+        words = first = channels.notice(names[0], urls)
+        for other in names[1:]:
+            more = channels.notice(other, urls).removeprefix(first).strip()
+            words += f" {other}: {more}" if more else ""
+        return words
 
     def _chosen(self) -> tuple[NewChannel, ...]:
         """Raises `MirrorError` for a name or URL that cannot be."""
