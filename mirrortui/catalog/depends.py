@@ -48,14 +48,9 @@ class Depends:
         """The distinct spec numbers of some rows."""
         if not len(rows):
             return np.zeros(0, np.int32)
-        ends = self.ends[rows].astype(np.int64)
-        starts = np.where(rows > 0, self.ends[rows - 1], 0).astype(np.int64)
-        lengths = ends - starts
-        places = np.repeat(starts - np.concatenate(([0], np.cumsum(lengths)[:-1])), lengths) + np.arange(
-            int(lengths.sum())
-        )
+        starts = np.where(rows > 0, self.ends[rows - 1], 0)
         seen = np.zeros(len(self.specs), bool)
-        seen[self.numbers[places]] = True
+        seen[self.numbers[spans(starts, self.ends[rows])]] = True
         return np.flatnonzero(seen)
 
     @cached_property
@@ -78,6 +73,14 @@ class Depends:
     def row_of(self) -> Ints:
         """Place in `numbers` -> row."""
         return np.repeat(np.arange(len(self.ends), dtype=np.int32), np.diff(self.ends, prepend=0))
+
+
+def spans(starts: Ints, ends: Ints) -> Ints:
+    """All places from each start up to its end, one behind the other."""
+    lengths = (ends - starts).astype(np.int64)
+    behind = np.cumsum(lengths)
+    places: Ints = np.repeat(starts - (behind - lengths), lengths) + np.arange(int(lengths.sum()))
+    return places
 
 
 _NAME = re.compile(r"\s*(?:[^\s\[]*::)?([A-Za-z0-9_.+-]+)")

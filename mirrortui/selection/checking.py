@@ -16,7 +16,9 @@ def problems(config: MirrorConfig) -> dict[str, str]:
 def require(config: MirrorConfig, where: str) -> None:
     """Raise `ConfigError` with file and key for the first rule that cannot be read."""
     for key, error in _wrong(config):
-        raise ConfigError(f"{key}: {error.what}", where=where, hint=error.hint) from error
+        column = getattr(error, "column", 0)
+        place = f"{key}, column {column}" if column else key
+        raise ConfigError(f"{place}: {error.what}", where=where, hint=error.hint) from error
 
 
 def warnings(config: MirrorConfig) -> dict[str, str]:

@@ -45,17 +45,15 @@ def decide_quickly(catalog: Catalog, config: MirrorConfig) -> Decision:
         if not rules.with_dependencies or not (rules.include or rules.environments):
             continue
         pairs = [pair for pair in chosen.subdirs if pair[0] in closure.bases(config, channel)]
-        seeds: set[str] = set()
-        for pair in pairs:
-            index = catalog.indexes[pair]
-            wanted = (reasons[pair] < Reason.REPLACED) & (reasons[pair] != Reason.PINNED)
+        world = names.world([catalog.indexes[pair] for pair in pairs])
+        wanted = np.zeros(len(world.names), bool)
+        for pair, own in zip(pairs, world.own, strict=True):
             if pair[0] == channel.name:
-                seeds.update(index.names[n] for n in np.unique(index.name[wanted]).tolist())
-        reached = names.close([catalog.indexes[pair] for pair in pairs], seeds)
-        for pair in pairs:
-            index = catalog.indexes[pair]
-            table = np.fromiter((name in reached for name in index.names), bool, len(index.names))
-            if index.rows:
-                reasons[pair][table[index.name] & (reasons[pair] == Reason.NOT_INCLUDED)] = Reason.DEPENDENCY
+                seeds = (reasons[pair] < Reason.REPLACED) & (reasons[pair] != Reason.PINNED)
+                wanted[own[catalog.indexes[pair].name[seeds]]] = True
+        reached = world.reach(wanted)
+        for pair, own in zip(pairs, world.own, strict=True):
+            needed = reached[own][catalog.indexes[pair].name]
+            np.putmask(reasons[pair], needed & (reasons[pair] == Reason.NOT_INCLUDED), Reason.DEPENDENCY)
     done = {pair: SubdirSelection(item.index, reasons[pair]) for pair, item in chosen.subdirs.items()}
     return Decision(Selection(done), approximate=True)

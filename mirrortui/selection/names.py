@@ -1,15 +1,15 @@
 """Closure by names alone: a quick upper bound for a figure that changes while somebody types."""
 
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from mirrortui.catalog.depends import dependency, depends
-from mirrortui.catalog.index import Ints, SubdirIndex
+from mirrortui.catalog.depends import dependency, depends, spans
+from mirrortui.catalog.index import Ints, Mask, SubdirIndex
 
 
 @dataclass(frozen=True)
@@ -75,17 +75,64 @@ def _pairs(index: SubdirIndex, rows: Ints, targets: Ints, width: int) -> Ints:
     return np.unique(index.name[rows].astype(np.int64) * width + targets)
 
 
+@dataclass(frozen=True)
+class World:
+    """The graphs of several indexes as one. Numbers are places in `names`; `own` has, for each index, place in its `names` -> number."""
+
+    names: list[str]
+    places: dict[str, int]
+    begins: Ints
+    edges: Ints
+    own: tuple[Ints, ...]
+
+    def reach(self, names: Mask) -> Mask:
+        """Add to some names every one that they may depend on: all that is one step further at a time."""
+        seen = names.copy()
+        frontier = np.flatnonzero(seen)
+        while len(frontier):
+            fresh = np.zeros(len(seen), bool)
+            fresh[self.edges[spans(self.begins[frontier], self.begins[frontier + 1])]] = True
+            frontier = np.flatnonzero(fresh & ~seen)
+            seen[frontier] = True
+        return seen
+
+
+def world(indexes: Sequence[SubdirIndex]) -> World:
+    """Return the graph of some indexes together, made once for them."""
+    if not indexes:
+        return _join(())
+    # An index's folder is named anew for every body.
+    key = ("world", *((index.channel, index.subdir, str(index.folder)) for index in indexes))
+    found: World = indexes[0].remember(key, lambda: _join(indexes))
+    return found
+
+
+def _join(indexes: Sequence[SubdirIndex]) -> World:
+    places: dict[str, int] = {}
+    own, sources, targets = list[Ints](), list[Ints](), list[Ints]()
+    for index in indexes:
+        links = graph(index)
+        own.append(_number(index.names, places))
+        sources.append(np.repeat(own[-1], np.diff(links.begins)))
+        targets.append(_number(links.targets, places)[links.edges])
+    nothing = np.zeros(0, np.int32)
+    source, target = np.concatenate((nothing, *sources)), np.concatenate((nothing, *targets))
+    names = list(places)
+    virtual = np.array([name.startswith("__") for name in names], bool)
+    real = ~virtual[target]
+    source, target = source[real], target[real]
+    order = np.argsort(source, kind="stable")
+    begins = np.searchsorted(source[order], np.arange(len(names) + 1))
+    return World(names, places, begins, target[order], tuple(own))
+
+
+def _number(texts: list[str], places: dict[str, int]) -> Ints:
+    return np.fromiter((places.setdefault(text, len(places)) for text in texts), np.int32, len(texts))
+
+
 def close(indexes: Iterable[SubdirIndex], seeds: Iterable[str]) -> set[str]:
-    """Return the seeds and every name that they may depend on, in any of the indexes."""
-    worlds = [(index.name_places, graph(index)) for index in indexes]
-    done, todo = set(), list(seeds)
-    while todo:
-        name = todo.pop()
-        if name in done or name.startswith("__"):
-            continue
-        done.add(name)
-        for places, links in worlds:
-            place = places.get(name)
-            if place is not None:
-                todo += links.of(place)
-    return done
+    """Return the seeds and every name that they may depend on, in any of the indexes; no virtual ones (`__glibc`)."""
+    together, asked = world(list(indexes)), {seed for seed in seeds if not seed.startswith("__")}
+    wanted = np.zeros(len(together.names), bool)
+    wanted[[place for seed in asked if (place := together.places.get(seed)) is not None]] = True
+    return asked.union(together.names[place] for place in np.flatnonzero(together.reach(wanted)).tolist())
