@@ -174,7 +174,7 @@ class MirrorApp(App[None]):
 
     def on_draft_edited(self, event: DraftEdited) -> None:
         """The draft changed."""
-        self._show(config=event.config)
+        self._show(config=event.change(self._view.config))
 
     def on_draft_saved(self, event: DraftSaved) -> None:
         """The draft is the file now; its state folder may be another one."""

@@ -1,5 +1,6 @@
 """Messages that cross widgets and screens; each carries immutable values only."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,9 +25,12 @@ class SnapshotReceived(Message):
 
 @dataclass
 class DraftEdited(Message):
-    """The operator changed something; nothing is written yet."""
+    """The operator changed something; nothing is written yet.
 
-    config: MirrorConfig
+    The change is made to the draft as it is when the message arrives, so that two quick edits both count.
+    """
+
+    change: Callable[[MirrorConfig], MirrorConfig]
 
 
 @dataclass

@@ -210,26 +210,31 @@ class BrowserScreen(RoomScreen):
             self._write(name, lambda config: draft.toggle_always(config, name))
 
     def _write(self, name: str, change: Callable[[MirrorConfig], draft.Change]) -> None:
-        config = self._current_view().config
-        try:
-            changed, words = change(config)
-        except MirrorError as error:
-            self.post_message(Said(f"No rule written for {name}: {problem(error)}", "warning"))
-            return
-        self._before.append((config, changed, words))
-        self._said(f"wrote {words}")
-        self.post_message(DraftEdited(changed))
+        def write(config: MirrorConfig) -> MirrorConfig:
+            try:
+                changed, words = change(config)
+            except MirrorError as error:
+                self.post_message(Said(f"No rule written for {name}: {problem(error)}", "warning"))
+                return config
+            self._before.append((config, changed, words))
+            self._said(f"wrote {words}")
+            return changed
+
+        self.post_message(DraftEdited(write))
 
     def action_undo(self) -> None:
         """Take the last rule back, unless the draft was changed elsewhere since."""
-        before, after, words = self._before.pop()
-        if after == self._current_view().config:
-            self._said(f"took back {words}")
-            self.post_message(DraftEdited(before))
-        else:
+
+        def take_back(config: MirrorConfig) -> MirrorConfig:
+            before, after, words = self._before.pop() if self._before else (config, config, "nothing")
+            if after == config:
+                self._said(f"took back {words}")
+                return before
             self._before.clear()
             self._said("the draft was changed elsewhere since: nothing taken back")
-        self.refresh_bindings()
+            return config
+
+        self.post_message(DraftEdited(take_back))
 
     def _said(self, words: str) -> None:
         more = f" {DOTS} u takes it back" if words.startswith("wrote") else ""

@@ -3,6 +3,7 @@
 import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -70,13 +71,13 @@ class PlanScreen(RoomScreen):
         table = LineTable(columns, empty="nothing is ticked", id="plan-subdirs", classes="pane")
         set_title(table, "By subdir")
         yield table
+        lacks = (Column(""), Column("", 28, above=66), Column("", 24, above=110))
+        yield LineTable(lacks, heading=False, empty="nothing is broken", id="broken", classes="pane")
         with Container(id="plan-more"):
             files = (Column("file"), Column("subdir", 24, above=60), Column("size", 9, right=True))
             largest = LineTable(files, heading=False, empty="nothing to fetch", id="largest", classes="pane")
             set_title(largest, "Largest files to fetch")
             yield largest
-            lacks = (Column(""), Column("", 28, above=66), Column("", 24, above=110))
-            yield LineTable(lacks, heading=False, empty="nothing is broken", id="broken", classes="pane")
             warnings = LineView(id="plan-warnings", classes="pane", empty="no warnings")
             set_title(warnings, "Warnings")
             yield warnings
@@ -190,16 +191,13 @@ class PlanScreen(RoomScreen):
             self._mend(self.plan.broken)
 
     def _mend(self, broken: tuple[Broken, ...]) -> None:
-        config, words = self._current_view().config, []
-        for one in broken:
-            changed = draft.mend(config, one.mend_rule, one.mend) if one.mend else config
-            if changed != config:
-                words.append(f"{one.mend_rule}: {one.mend}")
-            config = changed
-        if words:
+        mends = dict.fromkeys((one.mend_rule, one.mend) for one in broken if one.mend)
+        for rule, value in mends:
+            self.post_message(DraftEdited(partial(draft.mend, rule=rule, value=value)))
+        if mends:
+            words = [f"{rule}: {value}" for rule, value in mends]
             more = f" and {len(words) - 1} more" if len(words) > 1 else ""
             self.post_message(Said(f"Wrote {words[0]}{more} into the draft"))
-            self.post_message(DraftEdited(config))
         else:
             self.post_message(Said("No rule brings this back", "warning"))
 

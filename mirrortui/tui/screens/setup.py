@@ -1,6 +1,7 @@
 """Setup: channels and subdirs to tick, rules, and the estimate that follows every change."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
@@ -143,22 +144,21 @@ class SetupScreen(RoomScreen):
 
     # --------------------------------------------------------------------------------------------- edits
 
-    def _edit(self, config: MirrorConfig) -> None:
-        if config != self.view.config:
-            self.post_message(DraftEdited(config))
+    def _edit(self, change: Callable[[MirrorConfig], MirrorConfig]) -> None:
+        self.post_message(DraftEdited(change))
 
     def on_check_tree_ticked(self, event: CheckTree.Ticked) -> None:
         """Tick or untick a subdir, or the whole channel."""
         if event.subdir:
             on_now = event.subdir in self.view.config.channel(event.channel).subdirs
-            self._edit(draft.tick(self.view.config, event.channel, [event.subdir], on=not on_now))
+            self._edit(lambda config: draft.tick(config, event.channel, [event.subdir], on=not on_now))
         elif event.channel:
             self._tick_channel(event.channel)
 
     def _tick_channel(self, name: str) -> None:
         offered = self.offered(name)
         full = set(offered) <= set(self.view.config.channel(name).subdirs)
-        self._edit(draft.tick(self.view.config, name, offered, on=not full))
+        self._edit(lambda config: draft.tick(config, name, offered, on=not full))
 
     def on_check_tree_folded(self, event: CheckTree.Folded) -> None:
         """Show or hide subdirs."""
@@ -170,12 +170,11 @@ class SetupScreen(RoomScreen):
         """A field has a new value."""
         self._broken.pop(event.key, None)
         section, _, key = event.key.partition(".")
-        config = self.view.config
+        new = self.view.saved is None
         if section == "mirror":
-            config = draft.set_mirror(config, key, event.value, new=self.view.saved is None)
+            self._edit(lambda config: draft.set_mirror(config, key, event.value, new=new))
         else:
-            config = draft.set_rule(config, key, event.value)
-        self._edit(config)
+            self._edit(lambda config: draft.set_rule(config, key, event.value))
 
     def on_rules_form_broken(self, event: RulesForm.Broken) -> None:
         """A field cannot be read: the draft keeps its last value."""
@@ -211,13 +210,11 @@ class SetupScreen(RoomScreen):
         self.app.push_screen(AddChannel(present), self._added)
 
     def _added(self, chosen: tuple[NewChannel, ...] | None) -> None:
-        config = self._current_view().config
         for new in chosen or ():
-            config = draft.add_channel(config, new.name, new.upstreams)
-        if chosen:
-            self._edit(config)
-            for new in chosen:
-                self.run_worker(self._discover(config, new.name), group="discover", exit_on_error=False)
+            added = partial(draft.add_channel, name=new.name, upstreams=new.upstreams)
+            self._edit(added)
+            config = added(self._current_view().config)
+            self.run_worker(self._discover(config, new.name), group="discover", exit_on_error=False)
 
     async def _discover(self, config: MirrorConfig, channel: str) -> None:
         try:
@@ -240,7 +237,7 @@ class SetupScreen(RoomScreen):
         self.app.push_screen(question, lambda yes: self._removed(channel) if yes else None)
 
     def _removed(self, channel: str) -> None:
-        self._edit(draft.remove_channel(self._current_view().config, channel))
+        self._edit(lambda config: draft.remove_channel(config, channel))
 
     def action_refresh(self) -> None:
         """Fetch indexes again: all ticked ones, and the one under the cursor."""
@@ -287,7 +284,7 @@ class SetupScreen(RoomScreen):
         """Back to what is in the file."""
         saved = self.view.saved or self._rooms.fresh()
         question = Confirm("Throw away all changes since the last save?", yes="Throw away", no="Keep")
-        self.app.push_screen(question, lambda yes: self._edit(saved) if yes else None)
+        self.app.push_screen(question, lambda yes: self._edit(lambda _: saved) if yes else None)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002 - the interface
         """Only what works now."""
