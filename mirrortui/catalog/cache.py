@@ -8,7 +8,6 @@ does not decode changes nothing: the earlier good one stays.
 """
 
 import os
-import shutil
 import tempfile
 import time
 from collections.abc import Iterable, Iterator
@@ -23,6 +22,7 @@ import zstandard
 
 from mirrortui.catalog import decode
 from mirrortui.catalog.index import Catalog, Source, SubdirIndex
+from mirrortui.catalog.inuse import Hold, remove_unused
 from mirrortui.errors import BadRepodata, StateError
 
 MAX_UNPACKED = 8 << 30
@@ -71,7 +71,7 @@ def _whole(inner: Path) -> bool:
 
 
 def write_source(place: Path, source: Source) -> None:
-    """Make a source current, atomically, and remove the folders that no longer are."""
+    """Make a source current, atomically."""
     try:
         place.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(prefix=".source.", dir=place)
@@ -87,18 +87,18 @@ def write_source(place: Path, source: Source) -> None:
             raise
     except OSError as error:
         raise StateError(f"cannot be written: {error.strerror}", where=str(place)) from error
-    for old in place.iterdir():
-        if old.is_dir() and old.name != source.folder:
-            shutil.rmtree(old, ignore_errors=True)
 
 
 @contextmanager
 def staging(place: Path) -> Iterator[Path]:
-    """A new folder beside the current one; removed again unless `write_source` named it."""
+    """A new folder beside the current one; at the end all are removed but the current one and what is in use.
+
+    Other processes may do the same at the same time; they remove neither of the two meanwhile.
+    """
     try:
         place.mkdir(parents=True, exist_ok=True)
-        fresh = Path(tempfile.mkdtemp(prefix=f"{int(time.time())}-", dir=place))
-        fresh.chmod(0o755)  # other accounts watch the same mirror
+        _, known = _held(place)
+        fresh, hold = _new_folder(place)
     except OSError as error:
         raise StateError(
             f"cannot be written: {error.strerror}", where=str(place), hint="Check owner and mode of the state folder"
@@ -112,9 +112,36 @@ def staging(place: Path) -> Iterator[Path]:
             hint="Is the disk of the state folder full?",
         ) from error
     finally:
+        for one in (hold, known):
+            if one is not None:
+                one.release()
         current = read_source(place)
-        if current is None or current.folder != fresh.name:
-            shutil.rmtree(fresh, ignore_errors=True)
+        for old in place.iterdir():
+            if old.is_dir() and (current is None or old.name != current.folder):
+                remove_unused(old)
+
+
+def _new_folder(place: Path) -> tuple[Path, Hold]:
+    while True:
+        fresh = Path(tempfile.mkdtemp(prefix=f"{int(time.time())}-", dir=place))
+        try:
+            fresh.chmod(0o755)  # other accounts watch the same mirror
+            return fresh, Hold(fresh)
+        except (FileNotFoundError, BlockingIOError):  # taken for a left-over one in the moment before it was held
+            continue
+
+
+def _held(place: Path) -> tuple[Source | None, Hold | None]:
+    """The current source, with a hold on its folder if it has one that is there."""
+    while True:
+        source = read_source(place)
+        if source is None or not source.folder:
+            return source, None
+        try:
+            return source, Hold(place / source.folder)
+        except OSError:
+            if read_source(place) == source:  # not just switched: it is really gone
+                return source, None
 
 
 def unpacked(body: Path, size: int = CHUNK) -> Iterator[bytes]:
@@ -158,13 +185,13 @@ def decode_into(fresh: Path) -> dict[str, Any]:
 def open_index(state: Path, channel: str, subdir: str) -> SubdirIndex | None:
     """Open a cached subdir, or None if there is none."""
     place = folder(state, channel, subdir)
-    source = read_source(place)
+    source, hold = _held(place)
     if source is None:
         return None
     if source.status == "missing":
         return SubdirIndex(channel, subdir, source, None)
     meta = _meta(place / source.folder)
-    return None if meta is None else SubdirIndex(channel, subdir, source, place / source.folder, meta)
+    return None if meta is None else SubdirIndex(channel, subdir, source, place / source.folder, meta, hold)
 
 
 def open_catalog(state: Path, pairs: Iterable[tuple[str, str]]) -> Catalog:

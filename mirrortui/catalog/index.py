@@ -41,13 +41,17 @@ class Source:
 
 @dataclass(frozen=True)
 class SubdirIndex:
-    """The records of one (channel, subdir) as columns. -1 is an unknown number; times in milliseconds."""
+    """The records of one (channel, subdir) as columns. -1 is an unknown number; times in milliseconds.
+
+    `hold` keeps `folder` on disk while this value lives: columns are opened when they are first asked for.
+    """
 
     channel: str
     subdir: str
     source: Source
     folder: Path | None
     meta: dict[str, Any] = field(default_factory=dict)
+    hold: object = field(default=None, repr=False, compare=False)
 
     @property
     def rows(self) -> int:

@@ -29,7 +29,7 @@ def explain(config_path: Path | None, as_json: bool, question: str) -> int:
         rule = f" ({answer.rule})" if answer.rule else ""
         click.echo(display(f"{mark} {answer.channel}/{answer.subdir}/{answer.fn}: {answer.words}{rule}", 1000))
         for depth, (fn, text) in enumerate(answer.chain):
-            click.echo(display(f"{'  ' * depth}      {fn} needs {text}", 1000).replace("      ", "      ", 1))
+            click.echo(display(f"{'  ' * depth}      {fn} needs {text}", 1000))
     if not answers:
         say(f"no index at hand holds a record of {question}; “mirrortui estimate” reads them anew")
         return 1

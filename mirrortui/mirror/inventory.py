@@ -156,6 +156,14 @@ class Inventory:
         sql = "select fn, size, digest, dropped from file where folder=?"
         return self._query(sql, (self._id(channel, subdir),))  # type: ignore[return-value]  # as the columns are
 
+    def dropped(self, channel: str, subdir: str, before: float) -> list[Entry]:
+        """Files that the metadata has not named since a moment (seconds since 1970) or longer."""
+        rows = self._query(
+            "select fn, size, mtime_ns, digest, dropped from file where folder=? and dropped <= ?",
+            (self._id(channel, subdir), before),
+        )
+        return [Entry(*row) for row in rows]  # type: ignore[arg-type]  # the columns' types are the tuple's
+
     def put(self, channel: str, subdir: str, entries: Iterable[Entry]) -> None:
         """Take verified files in, or replace what was known of them."""
         folder, now = self._id(channel, subdir, make=True), time.time()

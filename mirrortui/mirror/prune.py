@@ -25,7 +25,8 @@ class Pruned:
 
 def due(config: MirrorConfig, inventory: Inventory, pairs: Iterable[tuple[str, str]], now: float) -> Due:
     """Files out of the metadata for longer than the grace period, but for those on the never-list or in a snapshot."""
-    out = {pair: over(config, pair, inventory.entries(*pair).values(), now) for pair in pairs}
+    before = now - quantities.duration(config.prune.grace)
+    out = {pair: over(config, pair, inventory.dropped(*pair, before), now) for pair in pairs}
     return {pair: entries for pair, entries in out.items() if entries}
 
 
@@ -48,11 +49,12 @@ def _record(channel: str, subdir: str, fn: str) -> dict[str, object]:
 
 def check_share(config: MirrorConfig, inventory: Inventory, todo: Due) -> None:
     """Raise `PruneRefused` if more than `max_share` of the mirror's files or bytes would go."""
+    if not todo:
+        return
     files = size = all_files = all_size = 0
     for pair in inventory.folders():
-        for entry in inventory.entries(*pair).values():
-            all_files += 1
-            all_size += entry.size
+        count, amount = inventory.amount(*pair)
+        all_files, all_size = all_files + count, all_size + amount
     for entries in todo.values():
         files += len(entries)
         size += sum(entry.size for entry in entries)

@@ -10,7 +10,7 @@ import ctypes
 import errno
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -95,23 +95,20 @@ class Store:
 
     def _listed(self, channel: str, subdir: str) -> list[os.DirEntry[str]]:
         folder = self.folder(channel, subdir)
-        try:
-            with os.scandir(folder) as entries:
-                return list(entries)
-        except (FileNotFoundError, NotADirectoryError):
-            return []
-        except OSError as error:
-            raise TargetError(f"cannot be read: {error.strerror}", where=naming.display(folder)) from error
+        with _absent_is_empty(folder), os.scandir(folder) as entries:
+            return list(entries)
+        return []  # type: ignore[unreachable]  # mypy takes every context manager for one that lets errors through
 
     def parts(self, channel: str, subdir: str) -> list[Path]:
         """Package files being written (`.part`) or waiting to replace another (`.next`), perhaps left by a run that was killed."""
+        folder, names = self.folder(channel, subdir), list[str]()
+        with _absent_is_empty(folder):
+            names = os.listdir(folder)  # noqa: PTH208 - names alone take a third of the time
         return [
-            Path(entry.path)
-            for entry in self._listed(channel, subdir)
-            if entry.name.endswith((PART, NEXT))
-            and entry.name[0] == "."
-            and naming.is_file_name(entry.name[1 : -len(PART)])
-            and entry.is_file(follow_symlinks=False)
+            path
+            for name in names
+            if name[0] == "." and name.endswith((PART, NEXT)) and naming.is_file_name(name[1 : -len(PART)])
+            if (path := folder / name).is_file() and not path.is_symlink()
         ]
 
     def remove(self, channel: str, subdir: str, fns: Iterable[str]) -> int:
@@ -132,6 +129,17 @@ class Store:
                     os.sync()
             finally:
                 os.close(fd)
+
+
+@contextlib.contextmanager
+def _absent_is_empty(folder: Path) -> Iterator[None]:
+    """A folder that is not there is taken for an empty one. Raises `TargetError`."""
+    try:
+        yield
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    except OSError as error:
+        raise TargetError(f"cannot be read: {error.strerror}", where=naming.display(folder)) from error
 
 
 def _syncfs(fd: int) -> int:

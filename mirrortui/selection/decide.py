@@ -9,7 +9,7 @@ from mirrortui.catalog.index import Catalog
 from mirrortui.config import MirrorConfig
 from mirrortui.selection import closure, names
 from mirrortui.selection.reasons import Broken, Reason
-from mirrortui.selection.select import Selection, SubdirSelection, select
+from mirrortui.selection.select import Selection, SubdirSelection, put, select
 
 
 @dataclass(frozen=True)
@@ -50,10 +50,10 @@ def decide_quickly(catalog: Catalog, config: MirrorConfig) -> Decision:
         for pair, own in zip(pairs, world.own, strict=True):
             if pair[0] == channel.name:
                 seeds = (reasons[pair] < Reason.REPLACED) & (reasons[pair] != Reason.PINNED)
-                wanted[own[catalog.indexes[pair].name[seeds]]] = True
+                wanted[own[catalog.indexes[pair].name.take(np.flatnonzero(seeds))]] = True
         reached = world.reach(wanted)
         for pair, own in zip(pairs, world.own, strict=True):
-            needed = reached[own][catalog.indexes[pair].name]
-            np.putmask(reasons[pair], needed & (reasons[pair] == Reason.NOT_INCLUDED), Reason.DEPENDENCY)
+            needed = reached[own].take(catalog.indexes[pair].name)
+            put(reasons[pair], needed & (reasons[pair] == Reason.NOT_INCLUDED), Reason.DEPENDENCY)
     done = {pair: SubdirSelection(item.index, reasons[pair]) for pair, item in chosen.subdirs.items()}
     return Decision(Selection(done), approximate=True)

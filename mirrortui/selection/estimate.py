@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from mirrortui.catalog.index import Ints, Mask
+from mirrortui.catalog.index import Ints, Mask, SubdirIndex
 from mirrortui.config import MirrorConfig
 from mirrortui.selection import licenses
 from mirrortui.selection.select import Selection, SubdirSelection
@@ -107,21 +107,27 @@ def estimate(
 
 def _one(channel: str, subdir: str, chosen: SubdirSelection, present: Mask | None) -> SubdirEstimate:
     index, mask = chosen.index, chosen.mask
-    sizes = np.maximum(index.size, 0)
-    wanted = int(sizes[mask].sum())
-    here = int(sizes[mask & present].sum()) if present is not None else 0
+    sizes, unknown, total = index.remember("known sizes", lambda: _sizes(index))
+    wanted = int((sizes * mask).sum())
+    here = int((sizes * (mask & present)).sum()) if present is not None else 0
     return SubdirEstimate(
         channel,
         subdir,
         note="" if index.folder is not None else "not upstream",
-        records=int(mask.sum()),
+        records=int(np.count_nonzero(mask)),
         bytes=wanted,
         bytes_present=here,
         bytes_to_fetch=wanted - here,
-        unknown_sizes=int((np.less(index.size, 0) & mask).sum()),
+        unknown_sizes=int(np.count_nonzero(unknown & mask)),
         upstream_records=index.rows,
-        upstream_bytes=int(sizes.sum()),
+        upstream_bytes=total,
     )
+
+
+def _sizes(index: SubdirIndex) -> tuple[Ints, Mask, int]:
+    """Sizes with 0 for unknown ones, which are unknown, and the sum."""
+    sizes = np.maximum(index.size, 0)
+    return sizes, np.less(index.size, 0), int(sizes.sum())
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +164,8 @@ def details(selection: Selection, *, now: float, count: int = 20) -> Details:
         labels = [licenses.family_of(*pair) for pair in index.licenses]
         _count(families, labels, index.license, mask, size)
         stamped = stamped or bool((index.stamp[mask] > 0).any())
-        year += int(size[index.stamp > (now - 365 * 86400) * 1000].sum())
+        # A stamp of a time to come is a mistake: it says nothing of a month.
+        year += int(size[(index.stamp > (now - 365 * 86400) * 1000) & (index.stamp <= now * 1000)].sum())
     return Details(
         growth=year / 12 if stamped else None,
         largest=tuple(_ranked(names)[:count]),

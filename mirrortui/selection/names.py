@@ -77,9 +77,13 @@ def _pairs(index: SubdirIndex, rows: Ints, targets: Ints, width: int) -> Ints:
 
 @dataclass(frozen=True)
 class World:
-    """The graphs of several indexes as one. Numbers are places in `names`; `own` has, for each index, place in its `names` -> number."""
+    """The graphs of several indexes as one. Numbers are places in `names`; `own` has, for each index, place in its `names` -> number.
+
+    `real` tells which names are none of the machine's own (`__glibc`).
+    """
 
     names: list[str]
+    real: Mask
     places: dict[str, int]
     begins: Ints
     edges: Ints
@@ -87,7 +91,7 @@ class World:
 
     def reach(self, names: Mask) -> Mask:
         """Add to some names every one that they may depend on: all that is one step further at a time."""
-        seen = names.copy()
+        seen = names & self.real
         frontier = np.flatnonzero(seen)
         while len(frontier):
             fresh = np.zeros(len(seen), bool)
@@ -118,12 +122,11 @@ def _join(indexes: Sequence[SubdirIndex]) -> World:
     nothing = np.zeros(0, np.int32)
     source, target = np.concatenate((nothing, *sources)), np.concatenate((nothing, *targets))
     names = list(places)
-    virtual = np.array([name.startswith("__") for name in names], bool)
-    real = ~virtual[target]
-    source, target = source[real], target[real]
+    real = np.array([not name.startswith("__") for name in names], bool)
+    source, target = source[real[target]], target[real[target]]
     order = np.argsort(source, kind="stable")
     begins = np.searchsorted(source[order], np.arange(len(names) + 1))
-    return World(names, places, begins, target[order], tuple(own))
+    return World(names, real, places, begins, target[order], tuple(own))
 
 
 def _number(texts: list[str], places: dict[str, int]) -> Ints:

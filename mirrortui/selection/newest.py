@@ -39,11 +39,14 @@ def newest_builds(index: SubdirIndex, mask: Mask, count: int, minors: tuple[str,
 
 def _newest(index: SubdirIndex, mask: Mask, count: int, minors: tuple[str, ...], by: _Sorted) -> Mask:
     out = np.zeros(index.rows, bool)
-    wanted = mask[by.order]
+    wanted = np.flatnonzero(mask.take(by.order))
+    python, groups, levels = (column.take(wanted) for column in (by.python, by.groups, by.levels))
+    keep = np.zeros(len(wanted), bool)
     for table in index.remember(("pythons", minors), lambda: _python_tables(index, minors)):
-        places = np.flatnonzero(wanted & table[by.python])
+        places = np.flatnonzero(table.take(python))
         if len(places):
-            out[by.order[places[_first(by.groups[places], by.levels[places], count)]]] = True
+            keep[places[_first(groups.take(places), levels.take(places), count)]] = True
+    out[by.order[wanted[keep]]] = True
     return out
 
 

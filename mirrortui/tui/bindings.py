@@ -140,7 +140,7 @@ def bindings(*places: str) -> list[BindingType]:
 
 def shown_keys(act: Act) -> str:
     """Keys as a reader writes them: `w or ctrl+s`."""
-    names = {"question_mark": "?", "escape": "esc", "pageup": "PgUp", "pagedown": "PgDn", "f1": "F1"}
+    names = {"question_mark": "?", "slash": "/", "escape": "esc", "pageup": "PgUp", "pagedown": "PgDn", "f1": "F1"}
     return " or ".join(names.get(key, key) for key in act.keys.split(","))
 
 

@@ -191,6 +191,7 @@ class _Bench:
         return walls, cpus, f"{meta['rows']:,} records"
 
     def reopen(self, scratch: Path) -> Measured:
+        from mirrortui.catalog import cache  # noqa: F401 - its import is no part of the figure
         from mirrortui.catalog.decode import COLUMNS
 
         def work() -> int:

@@ -83,7 +83,7 @@ async def test_the_exact_estimate_follows_and_the_next_key_cancels_it() -> None:
         await d.until(lambda: rooms.cancelled == 1, "the keystroke cancels it")
         await d.until(lambda: "≤ 628,093" in facts(panel))
         rooms.hold_exact.set()
-        await d.until(lambda: "565,286" in facts(panel) and "≤" not in facts(panel), "the exact figures")
+        await d.until(lambda: "565,284" in facts(panel) and "≤" not in facts(panel), "the exact figures")
         assert str(panel.border_title).strip() == "Estimate"
 
 
@@ -127,12 +127,13 @@ async def test_broken_dependencies_are_mended_and_planned_again() -> None:
     rooms.broken = BROKEN
     app = make_app(rooms, screen="plan")
     async with running_app(app, (120, 36)) as d:
-        await d.sees("17 packages need readline >=8.2,<9.0a0, dropped by “exclude_licenses”")
+        await d.sees("17 packages need readline >=8.2,<9.0a0")
+        await d.sees("dropped by “exclude_licenses”")
         await d.sees("m: always += readline")
         await d.sees("1 package needs perl-gd")
         await d.sees("no rule helps")
         table = d.screen.query_one("#broken", LineTable)
-        assert [row.cells[1] for row in broken_rows(BROKEN)][1] == ("m: formats = all", "key")
+        assert [row.cells[2] for row in broken_rows(BROKEN)][1] == ("m: formats = all", "key")
         first = d.screen.plan
         await d.press("m")
         await d.until(lambda: app.current().config.selection.always == ("readline",))

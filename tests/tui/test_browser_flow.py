@@ -70,7 +70,7 @@ async def test_filter_keeps_the_cursor_on_its_name() -> None:
             await d.until(lambda: names.length == count, text)  # noqa: B023 - awaited in the loop
         await d.press("o")
         await d.sees("by size")
-        assert names.row_at(0).key == "scipy"
+        assert names.row_at(0).key == "python"
 
 
 @driven

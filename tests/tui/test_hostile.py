@@ -7,8 +7,13 @@ from rich.cells import cell_len
 
 from mirrortui.errors import MirrorError
 from mirrortui.mirror.plan import PlannedFile
+from mirrortui.mirror.solving import Solved
+from mirrortui.selection.estimate import Details
+from mirrortui.selection.explain import Answer
+from mirrortui.selection.reasons import Broken, Reason
 from mirrortui.tui.glyphs import to_ascii
 from mirrortui.tui.messages import Said
+from mirrortui.tui.rooms import Wrong
 from mirrortui.tui.screens.confirm import Confirm
 from mirrortui.worker.snapshot import Event, Failure, InFlight, Snapshot, SubdirProgress
 from tests.tui.driving import Driver, driven, make_app, running_app
@@ -139,6 +144,76 @@ async def test_plan_clients_toasts_and_dialogs() -> None:
         clean(d)
         app.push_screen(Confirm("Sure?", NASTY, yes="Yes"))
         await d.until(lambda: isinstance(app.screen, Confirm))
+        clean(d)
+
+
+@pytest.mark.parametrize("size", [(60, 20), (80, 24), (120, 36)], ids=str)
+def test_packages_and_answers(size: tuple[int, int]) -> None:
+    @driven
+    async def see() -> None:
+        rooms = FakeRooms()
+        rooms.packages = {n: (i, i + i % 3, 1000 * i, Reason.WANTED) for i, n in enumerate(NASTY)}
+        rooms.answers = [
+            Answer(n, n, n, i % 2 == 0, Reason.DEPENDENCY, n, n, ((n, n), (ALL, n))) for i, n in enumerate(NASTY)
+        ]
+        rooms.details_found = Details(1.0, tuple((n, 1, 2) for n in NASTY), tuple((n, 1, 2) for n in NASTY))
+        app = make_app(rooms)
+        async with running_app(app, size) as d:
+            await d.press("b")
+            await d.sees("$var ${x} {y} %s")
+            clean(d)
+            for n in NASTY[:-1]:  # what an operator types is shown as typed
+                d.screen.query_one("#filter").value = n
+                await d.pilot.pause()
+                clean(d)
+            d.screen.query_one("#filter").value = ""
+            for _ in NASTY:
+                await d.press("space", "a", "down")
+                clean(d)
+            app.clear_notifications()
+            await d.press("e")
+            await d.sees("records:")
+            clean(d)
+            await d.press("escape", "i")
+            await d.sees("License families")
+            clean(d)
+
+    see()
+
+
+@pytest.mark.parametrize("size", [(60, 20), (80, 24), (120, 36)], ids=str)
+def test_broken_dependencies_and_solver(size: tuple[int, int]) -> None:
+    @driven
+    async def see() -> None:
+        rooms = FakeRooms()
+        rooms.broken = tuple(Broken(n, n, n, n, Reason.LICENSE, 3, n, n) for n in NASTY)
+        rooms.solved = [Solved(n, (n, ALL), error=ALL) for n in NASTY]
+        app = make_app(rooms, screen="plan")
+        async with running_app(app, size) as d:
+            await d.until(lambda: d.screen.plan is not None)
+            d.screen.focus_stop(d.screen.query_one("#broken"))
+            for _ in NASTY:
+                await d.press("down")
+                clean(d)
+            await d.press("c", "x", "enter")
+            await d.sees("do NOT resolve")
+            clean(d)
+            await d.press("escape", "m")
+            await d.until(lambda: app.current().unsaved)
+            clean(d)
+
+    see()
+
+
+@driven
+async def test_wrong_rules_and_hints() -> None:
+    rooms = FakeRooms()
+    rooms.hints = dict.fromkeys(("selection.include", "selection.always"), ALL)
+    rooms.errors = {"selection.exclude": Wrong(ALL, ALL, 7), "selection.environments": Wrong(ALL, NASTY[3], 99)}
+    app = make_app(rooms)
+    async with running_app(app, (120, 36)) as d:
+        await d.sees("^ column 7")
+        await d.sees("[/bad]")
         clean(d)
 
 

@@ -16,7 +16,7 @@ from mirrortui.config import MirrorConfig
 from mirrortui.tui import format as fmt
 from mirrortui.tui.background import in_thread
 from mirrortui.tui.bindings import bindings
-from mirrortui.tui.glyphs import DASH, DONE, DOTS, FAILED, TICK_ALL, TICK_NONE
+from mirrortui.tui.glyphs import DONE, DOTS, FAILED, TICK_ALL, TICK_NONE
 from mirrortui.tui.rooms import Rooms
 from mirrortui.tui.screens.base import HEIGHTS, WIDTHS
 from mirrortui.tui.text import content, problem
@@ -195,7 +195,7 @@ def details_lines(found: "Details", width: int) -> list[Line]:
     out: list[Line] = [(), line(("License families", "tab-on"))]
     for family, records, size in found.licenses:
         share = fmt.percent(size, total) if size < total else "100 %"
-        out.append(_detail(family or DASH, records, size, width, share, fmt.thin_bar(10, size, total)))
+        out.append(_detail(family or "no license stated", records, size, width, share, fmt.thin_bar(10, size, total)))
     out += [(), line(("Largest packages", "tab-on"))]
     return out + [_detail(name, records, size, width) for name, records, size in found.largest]
 

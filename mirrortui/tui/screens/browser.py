@@ -15,7 +15,7 @@ from mirrortui.errors import MirrorError
 from mirrortui.tui import draft
 from mirrortui.tui.bindings import bindings
 from mirrortui.tui.estimator import Asker
-from mirrortui.tui.glyphs import DOTS, FAILED
+from mirrortui.tui.glyphs import DOTS, FAILED, SEP
 from mirrortui.tui.messages import DraftEdited, Said
 from mirrortui.tui.rooms import Cancelled, Rooms
 from mirrortui.tui.screens.base import RoomScreen
@@ -237,7 +237,7 @@ class BrowserScreen(RoomScreen):
         self.post_message(DraftEdited(take_back))
 
     def _said(self, words: str) -> None:
-        more = f" {DOTS} u takes it back" if words.startswith("wrote") else ""
+        more = f"  {SEP} u takes it back" if words.startswith("wrote") else ""
         self.query_one("#names-said", Facts).set_lines([line(" ", (words, "accent"), (more, "dim"))])
 
     def action_explain(self) -> None:

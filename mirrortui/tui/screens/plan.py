@@ -25,7 +25,7 @@ from mirrortui.tui.text import problem
 from mirrortui.tui.view import View
 from mirrortui.tui.widgets.line_table import Column, LineTable
 from mirrortui.tui.widgets.lines import Facts, Line, LineView, line, set_title
-from mirrortui.tui.widgets.plan_tables import broken_rows, file_rows, subdir_rows, summary
+from mirrortui.tui.widgets.plan_tables import broken_rows, broken_table, file_rows, mend_words, subdir_rows, summary
 
 
 @dataclass
@@ -71,8 +71,7 @@ class PlanScreen(RoomScreen):
         table = LineTable(columns, empty="nothing is ticked", id="plan-subdirs", classes="pane")
         set_title(table, "By subdir")
         yield table
-        lacks = (Column(""), Column("", 28, above=66), Column("", 24, above=110))
-        yield LineTable(lacks, heading=False, empty="nothing is broken", id="broken", classes="pane")
+        yield broken_table()
         with Container(id="plan-more"):
             files = (Column("file"), Column("subdir", 24, above=60), Column("size", 9, right=True))
             largest = LineTable(files, heading=False, empty="nothing to fetch", id="largest", classes="pane")
@@ -135,9 +134,19 @@ class PlanScreen(RoomScreen):
 
     def _show_broken(self, plan: Plan) -> None:
         table = self.query_one("#broken", LineTable)
-        set_title(table, f"Broken dependencies {len(plan.broken)}")
         self.set_class(bool(plan.broken), "-broken")
         table.set_rows(broken_rows(plan.broken))
+        self._name_mend()
+
+    def on_line_table_moved(self, event: LineTable.Moved) -> None:
+        """Another broken dependency, another mend."""
+        if event.table.id == "broken":
+            self._name_mend()
+
+    def _name_mend(self) -> None:
+        if self.plan is not None and self.lacking is not None:
+            words = f"Broken dependencies {len(self.plan.broken)}, {mend_words(self.lacking)}"
+            set_title(self.query_one("#broken"), words)
 
     def _warnings(self, plan: Plan) -> list[Line]:
         from mirrortui.mirror.planning import broken_words

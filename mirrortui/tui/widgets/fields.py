@@ -35,7 +35,7 @@ def _number(text: str) -> int:
     if not text.strip():
         return 0
     if not text.strip().isascii() or not text.strip().isdigit():
-        raise ValueError("Write a number; empty means all")
+        raise ValueError("Write a number; an empty field means all")
     return int(text)
 
 
@@ -67,8 +67,8 @@ def _toggle(key: str, label: str, hint: str) -> Field:
     return Field(key, label, hint, "", lambda text: text == "yes", lambda on: "yes" if on else "no", ("yes", "no"))
 
 
-def _count(key: str, label: str, hint: str) -> Field:
-    return Field(key, label, hint, "all", _number, lambda value: str(value) if value else "")
+def _count(key: str, label: str, empty: str, hint: str) -> Field:
+    return Field(key, label, hint, empty, _number, lambda value: str(value) if value else "")
 
 
 FIELDS = (
@@ -84,13 +84,13 @@ FIELDS = (
         "Files of environments to include: environment.yml, conda-lock, pixi.lock, explicit lists",
         "no files",
     ),
-    _toggle("selection.with_dependencies", "with depends", "Bring in what included packages need"),
-    _count("selection.newest_versions", "new versions", "So many newest versions of each name and Python"),
-    _count("selection.newest_builds", "new builds", "So many newest builds of each version"),
+    _toggle("selection.with_dependencies", "dependencies", "Bring in what included packages need"),
+    _count("selection.newest_versions", "versions", "all versions", "So many newest versions of each name and Python"),
+    _count("selection.newest_builds", "builds", "all builds", "So many newest builds of each version"),
     Field("selection.python", "python", "Minor versions: 3.12 3.13", "every version"),
     Field("selection.exclude_licenses", "licenses out", "Families or SPDX ids: GPL AGPL-3.0-only", "none"),
     _toggle(
-        "selection.runtime_exceptions", "exceptions", "Keep GPL libraries with a runtime exception, such as libgcc"
+        "selection.runtime_exceptions", "runtime exc.", "Keep GPL libraries with a runtime exception, such as libgcc"
     ),
     _choice("selection.unknown_license", "lic. unknown", "Packages without a readable license", "keep", "drop"),
     _choice(

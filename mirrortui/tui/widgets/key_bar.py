@@ -12,7 +12,7 @@ LIMIT = 8
 _LAST = ("app.help", "app.leave")
 _RANK = {act.id: index for index, act in enumerate(ACTS)}
 _KEYS = {act.id: act.keys.split(",") for act in ACTS}
-_NAMES = {"question_mark": "?", "insert": "ins", "delete": "del", "f1": "F1"}
+_NAMES = {"question_mark": "?", "slash": "/", "escape": "esc", "insert": "ins", "delete": "del", "f1": "F1"}
 
 
 def _from_here(action: str) -> str:
@@ -61,7 +61,11 @@ class KeyBar(Facts):
                 continue
             if typing is not None and len(key) == 1 and typing.check_consume_key(key, key):
                 continue
-            if typing is not None and key in ("space", "question_mark") and typing.check_consume_key(key, "?"):
+            if (
+                typing is not None
+                and key in ("space", "question_mark", "slash", "escape")
+                and typing.check_consume_key(key, "?")
+            ):
                 continue
             keys = _KEYS.get(binding.id, [key])
             if binding.id not in wanted or key == keys[0]:

@@ -6,6 +6,7 @@ from typing import ClassVar
 from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
+from textual.content import Content
 from textual.geometry import Region, Size
 from textual.reactive import reactive
 from textual.scroll_view import ScrollView
@@ -28,8 +29,9 @@ def line(*spans: Span | str) -> Line:
 
 
 def set_title(widget: Widget, words: str) -> None:
-    """The title of a pane, set off from its rule; nothing is repainted where it says that already."""
-    if (title := f" {words} ") != widget.border_title:
+    """The title of a pane, set off from its rule, never markup; nothing is repainted where it says that already."""
+    title = Content(f" {safe(words)} ")
+    if title.markup != widget.border_title:
         widget.border_title = title
 
 

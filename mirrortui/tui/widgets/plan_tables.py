@@ -4,7 +4,7 @@ from mirrortui.mirror.plan import Plan, PlannedFile, SubdirPlan, Totals
 from mirrortui.selection.reasons import WORDS, Broken
 from mirrortui.tui import format as fmt
 from mirrortui.tui.glyphs import DASH, DONE, FAILED
-from mirrortui.tui.widgets.line_table import Cell, Row
+from mirrortui.tui.widgets.line_table import Cell, Column, LineTable, Row
 from mirrortui.tui.widgets.lines import Line, line, sides
 from mirrortui.tui.widgets.lines import width as width_of
 
@@ -88,16 +88,25 @@ def file_rows(files: tuple[PlannedFile, ...]) -> list[Row]:
     ]
 
 
+def mend_words(one: Broken) -> str:
+    """What `m` would write."""
+    if not one.mend:
+        return "no rule helps"
+    return f"m: {one.mend_rule} {'+=' if one.mend_rule == 'always' else '='} {one.mend}"
+
+
 def broken_rows(broken: tuple[Broken, ...]) -> list[Row]:
     """One row a dependency that nothing kept satisfies: who needs it, which rule dropped it, what would bring it back."""
     rows = []
     for b in broken:
         need = "1 package needs" if b.packages == 1 else f"{fmt.count(b.packages)} packages need"
-        mend = (f"m: {b.mend_rule} += {b.mend}" if b.mend_rule == "always" else f"m: {b.mend_rule} = {b.mend}", "key")
-        cells = (
-            f"{need} {b.spec}, {WORDS[b.reason]}",
-            mend if b.mend else ("no rule helps", "dim"),
-            (f"{b.channel}/{b.subdir}", "dim"),
-        )
+        mend = (mend_words(b), "key" if b.mend else "dim")
+        cells = (f"{need} {b.spec}", (WORDS[b.reason], "warn"), mend, (f"{b.channel}/{b.subdir}", "dim"))
         rows.append(Row(f"{b.channel}/{b.subdir} {b.spec}", cells))
     return rows
+
+
+def broken_table() -> LineTable:
+    """Dependencies that nothing kept satisfies."""
+    columns = (Column(""), Column("", 34, above=70), Column("", 30, above=100), Column("", 22, above=126))
+    return LineTable(columns, heading=False, empty="nothing is broken", id="broken", classes="pane")

@@ -129,6 +129,7 @@ def test_a_folder_that_may_not_be_read_says_so(tree: Tree, monkeypatch: pytest.M
         raise PermissionError(errno.EACCES, "Permission denied")
 
     monkeypatch.setattr(os, "scandir", denied)
+    monkeypatch.setattr(os, "listdir", denied)
     for call in (tree.store.names, tree.store.parts):
         with pytest.raises(TargetError, match="cannot be read: Permission denied"):
             call("c", "linux-64")

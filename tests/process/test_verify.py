@@ -1,0 +1,179 @@
+"""verify by the command line: what it finds, what it mends, and how it ends."""
+
+import json
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from mirrortui.mirror.inventory import Entry, Inventory
+from mirrortui.mirror.verify import NOTE
+from mirrortui.worker.lock import RunLock
+from tests.process import published
+from tests.process.faulty import FaultyUpstream, status
+from tests.process.mirror import Mirror
+from tests.process.packages import ChannelTree
+from tests.process.waiting import until
+
+GB = 1 << 30
+
+
+@pytest.fixture
+def whole(mirror: Mirror, lab: ChannelTree, faulty: FaultyUpstream) -> Mirror:
+    """A mirror of eight packages over HTTP, all of them right."""
+    for number in range(8):
+        lab.put(f"p{number}")
+    lab.index()
+    mirror.write({"lab": f"{faulty.url}/lab"}, transfer={"retries": 0})
+    mirror.sync()
+    return mirror
+
+
+def spoil(mirror: Mirror) -> dict[str, str]:
+    """Damage three files in three ways; returns name -> what verify is to say."""
+    folder = mirror.root / "lab" / "linux-64"
+    data = (folder / "p0-1.0-0.conda").read_bytes()
+    (folder / "p0-1.0-0.conda").write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+    (folder / "p1-1.0-0.conda").write_bytes(data[:-1])
+    (folder / "p2-1.0-0.conda").unlink()
+    return {"p0-1.0-0.conda": "hash", "p1-1.0-0.conda": "size", "p2-1.0-0.conda": "missing"}
+
+
+def test_a_mirror_without_fault(whole: Mirror) -> None:
+    before = published.stamps(whole.root)
+    found = whole.ok("verify")
+    assert found.pop("seconds") >= 0
+    assert found == {
+        "files": 8,
+        "bytes": 32000,
+        "skipped": 0,
+        "finished": True,
+        "bad": [],
+        "orphans": [],
+        "repair": None,
+    }
+    assert whole.ok("verify", "--repair")["repair"] is None
+    assert whole.ok("verify", "--sample", "25%")["files"] == 2
+    assert published.stamps(whole.root) == before
+
+
+def test_what_is_wrong_is_told_with_path_and_hash(whole: Mirror, lab: ChannelTree) -> None:
+    want = spoil(whole)
+    stray = whole.root / "lab" / "linux-64" / "stray-1-0.conda"
+    stray.write_bytes(b"stray")
+    before = published.tree(whole.root)
+    done = whole.run("verify", "--json")
+    assert done.code == 1
+    found = done.json()
+    assert {bad["fn"]: bad["reason"] for bad in found["bad"]} == want
+    for bad in found["bad"]:
+        assert set(bad) == {"channel", "subdir", "fn", "reason", "expected", "found"}
+        assert bad["expected"] == f"sha256:{lab.records['linux-64'][bad['fn']]['sha256']}"
+    assert found["orphans"] == ["lab/linux-64/stray-1-0.conda"]
+    said = whole.run("verify")
+    assert said.code == 1
+    for bad in found["bad"]:
+        assert f"{bad['reason']}: lab/linux-64/{bad['fn']}: expected {bad['expected']}" in said.out
+    assert len(said.out.splitlines()) == 3
+    assert "not of this mirror: lab/linux-64/stray-1-0.conda" in said.err
+    assert published.tree(whole.root) == before
+
+
+def test_repair_brings_it_anew(whole: Mirror, lab: ChannelTree, faulty: FaultyUpstream) -> None:
+    want, before = spoil(whole), len(faulty.asked)
+    found = whole.ok("verify", "--repair")
+    assert {bad["fn"] for bad in found["bad"]} == set(want)
+    assert found["repair"] == {"exit_code": 0, "left": []}
+    fetched = [asked.path for asked in faulty.asked[before:] if asked.path.endswith(".conda")]
+    assert sorted(fetched) == sorted(f"/lab/linux-64/{fn}" for fn in want)
+    assert published.wrong(whole.root) == []
+    assert set(published.published(whole.root, "lab", "linux-64")) == set(lab.records["linux-64"])
+    assert whole.ok("verify")["bad"] == []
+
+
+def test_what_upstream_no_longer_has_leaves_the_metadata(whole: Mirror, faulty: FaultyUpstream) -> None:
+    want = spoil(whole)
+    faulty.always("/lab/linux-64/p0-1.0-0.conda", status(404))
+    done = whole.run("verify", "--repair", "--json")
+    assert done.code == 3
+    assert [bad["fn"] for bad in done.json()["repair"]["left"]] == ["p0-1.0-0.conda"]
+    assert published.wrong(whole.root) == []
+    live = published.published(whole.root, "lab", "linux-64")
+    assert "p0-1.0-0.conda" not in live
+    assert set(want) - {"p0-1.0-0.conda"} <= set(live)
+
+
+def test_repair_without_upstream_loses_nothing(whole: Mirror, faulty: FaultyUpstream) -> None:
+    spoil(whole)
+    before = published.tree(whole.root)
+    faulty.rule = lambda _asked: status(503)
+    done = whole.run("verify", "--repair", "--json")
+    assert done.code == 1
+    assert len(done.json()["repair"]["left"]) == 3
+    assert published.tree(whole.root) == before
+    faulty.rule = None
+    whole.sync()
+    assert published.wrong(whole.root) == []
+
+
+def test_beside_a_run_it_does_nothing(whole: Mirror) -> None:
+    with RunLock(whole.state):
+        done = whole.run("verify", "--json")
+    assert done.code == 4
+    assert done.out == ""
+    assert "another run is at work" in done.err
+
+
+def test_a_share_that_is_none(mirror: Mirror) -> None:
+    mirror.write({"lab": mirror.folder.as_uri()})
+    for share in ("0%", "101%", "many", "-5", "nan"):
+        done = mirror.run("verify", f"--sample={share}")
+        assert done.code == 2, share
+        assert "no share of the files" in done.err
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_pass_that_is_stopped_is_gone_on_with(whole: Mirror, number: signal.Signals) -> None:
+    """The last file by name is large and not as it is known; the eight before it are hashed when the signal comes."""
+    large = whole.root / "lab" / "noarch" / "z-1.0-0.conda"
+    with large.open("wb") as stream:
+        stream.truncate(64 * GB)
+    inventory = Inventory(whole.state, write=True)
+    inventory.put("lab", "noarch", [Entry(large.name, 64 * GB, 0, bytes(32))])
+    inventory.close()
+
+    process = subprocess.Popen(
+        [*whole.command("verify"), "--json", "--threads", "2"],
+        env=whole.environment,
+        cwd=whole.folder,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    until(lambda: opened(process.pid, large))
+    process.send_signal(number)
+    out, err = process.communicate(timeout=20)
+    assert process.returncode == 130, err
+    first = json.loads(out)
+    assert (first["files"], first["finished"], first["bad"]) == (8, False, [])
+    assert b"goes on from here" in err
+
+    large.write_bytes(b"")
+    done = whole.run("verify", "--json")
+    second = done.json()
+    assert (second["files"], second["skipped"], second["finished"]) == (1, 8, True)
+    assert [(bad["fn"], bad["reason"]) for bad in second["bad"]] == [(large.name, "size")]
+    third = whole.run("verify", "--json").json()
+    assert (third["files"], third["skipped"]) == (9, 0)
+    check = Inventory(whole.state)
+    assert check.note(NOTE) == ""
+    check.close()
+
+
+def opened(pid: int, path: Path) -> bool:
+    """Tell whether a process has a file open."""
+    try:
+        return any(entry.resolve() == path for entry in Path(f"/proc/{pid}/fd").iterdir())
+    except OSError:
+        return False

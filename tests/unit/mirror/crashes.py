@@ -1,0 +1,50 @@
+"""A process that dies, or a disk that fails, at a chosen change of the file system."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+STEPS = ("link", "mkdir", "rename", "replace", "rmdir", "unlink", "remove", "utime")
+WRITES = ("write_bytes", "write_text")
+
+
+class Killed(BaseException):
+    """Nothing catches it, and no change comes after it: what a killed process would have cleaned up stays."""
+
+
+class Crash:
+    """While it is entered: raise `error` before the `stop`-th change of the file system, and `Killed` at all later ones.
+
+    With an `OSError` only that one change fails, so that the program cleans up. `count` changes were seen.
+    """
+
+    def __init__(self, stop: int = -1, error: BaseException | None = None) -> None:
+        self.stop, self.error, self.count, self.seen = stop, error or Killed(), 0, list[str]()
+        self._patch = pytest.MonkeyPatch()
+
+    def __enter__(self) -> "Crash":
+        for name in STEPS:
+            self._patch.setattr(os, name, self._wrapped(name, getattr(os, name)))
+        for name in WRITES:
+            self._patch.setattr(Path, name, self._wrapped(name, getattr(Path, name)))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._patch.undo()
+
+    def _wrapped(self, name: str, real: Callable[..., Any]) -> Callable[..., Any]:
+        def step(*arguments: Any, **options: Any) -> Any:
+            here, self.count = self.count, self.count + 1
+            if self.stop >= 0 and (here == self.stop or (here > self.stop and isinstance(self.error, Killed))):
+                raise self.error
+            self.seen.append(f"{name} {' '.join(map(str, arguments[:2]))}")
+            return real(*arguments, **options)
+
+        return step
+
+
+def full_disk() -> OSError:
+    return OSError(28, "No space left on device")
