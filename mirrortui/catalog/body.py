@@ -208,7 +208,7 @@ def _last_key(buf: bytes) -> int:
     """Where the comma before the last record key stands; 0 if there is none (or none of less than 1,024 bytes)."""
     low = len(buf)
     while low > 0:
-        high, low = low + 1024, max(0, low - 16384)
+        high, low = low + 1024, max(0, low - 4096)
         last = 0
         for match in _KEY.finditer(buf, low, high):
             last = match.start()

@@ -10,6 +10,7 @@ does not decode changes nothing: the earlier good one stays.
 import os
 import tempfile
 import time
+from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
@@ -30,6 +31,8 @@ MAX_WINDOW = 1 << 27
 """What every zstd client unpacks without being asked to take more: a window is memory, and the upstream chooses it."""
 CHUNK = 1 << 19
 """Bytes that are decoded at once: what some thousand records need then stays in the processor's cache."""
+AHEAD = 4
+"""Chunks that are unpacked before they are asked for: fewer, and each side waits for the other."""
 
 
 def folder(state: Path, channel: str, subdir: str) -> Path:
@@ -145,7 +148,7 @@ def _held(place: Path) -> tuple[Source | None, Hold | None]:
 
 
 def unpacked(body: Path, size: int = CHUNK) -> Iterator[bytes]:
-    """The JSON of a cached body, in chunks; the next one is unpacked in a thread while one is looked at.
+    """The JSON of a cached body, in chunks; the next ones are unpacked in a thread while one is looked at.
 
     Raises `BadRepodata` where the zstd stream is broken or absurdly large.
     """
@@ -160,18 +163,20 @@ def unpacked(body: Path, size: int = CHUNK) -> Iterator[bytes]:
         stream,
         unpacker.stream_reader(stream, read_size=1 << 20, read_across_frames=True) as reader,
     ):
-        coming = ahead.submit(reader.read, size)
+        coming = deque(ahead.submit(reader.read, size) for _ in range(AHEAD))
         try:
-            while chunk := coming.result():
+            while chunk := coming.popleft().result():
                 total += len(chunk)
                 if total > MAX_UNPACKED:
                     raise BadRepodata("unpacks to more than 8 GB", hint="This is no repodata; look at the upstream")
-                coming = ahead.submit(reader.read, size)
+                coming.append(ahead.submit(reader.read, size))
                 yield chunk
         except zstandard.ZstdError as error:
             raise BadRepodata(f"is not valid zstd: {error}") from error
         finally:
-            wait((coming,))  # the reader must not be closed under the thread that reads
+            for job in coming:
+                job.cancel()
+            wait(coming)  # the reader must not be closed under the thread that reads
 
 
 def decode_into(fresh: Path) -> dict[str, Any]:

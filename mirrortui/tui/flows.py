@@ -46,6 +46,12 @@ async def save(app: App[Any], rooms: Rooms, view: View) -> bool:
     return True
 
 
+def leaving() -> Confirm:
+    """The question before a draft is lost."""
+    words = ("The draft has changes that are not in mirror.toml.",)
+    return Confirm("Leave without saving?", words, yes="Leave", no="Stay")
+
+
 def _place(text: str) -> Path:
     return Path(text).expanduser().absolute()
 

@@ -14,7 +14,7 @@ class View:
     `snapshot` is None until the journal was read once; `trouble` says in words why it cannot be read.
     `silent` is the age of the worker's last sign in seconds where it is suspiciously old, otherwise 0.
     `free` and `total` are bytes of the disk below the mirror root, -1 and 0 where not known yet. `now` is the clock of the
-    last update, seconds since 1970.
+    last update, seconds since 1970. `painted` is False until the first frame is out: what is not needed for it waits.
     """
 
     config: MirrorConfig
@@ -27,11 +27,26 @@ class View:
     total: int = 0
     now: float = 0.0
     read_only: bool = False
+    painted: bool = True
 
     @property
     def unsaved(self) -> bool:
         """Whether the draft differs from the file."""
         return self.config != self.saved
+
+    @property
+    def worth_saving(self) -> bool:
+        """Whether something would be lost with the draft: a change of the file, or the channels of a first one."""
+        return self.unsaved and (self.saved is not None or bool(self.config.channels))
+
+    @property
+    def farewell(self) -> str:
+        """What to say to whoever leaves while a run goes on."""
+        run = self.snapshot.run if self.snapshot is not None else None
+        if not self.active or run is None:
+            return ""
+        watch = "Open mirrortui again to watch, or: mirrortui status --follow"
+        return f"The sync goes on (run {run.id}, process {run.pid}). {watch}"
 
     @property
     def active(self) -> bool:

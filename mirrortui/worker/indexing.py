@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
@@ -211,3 +212,4 @@ class Throttle:
 
 if __name__ == "__main__":
     child()
+    os._exit(0)  # each line was flushed; threads of native libraries can abort an interpreter that winds down

@@ -114,7 +114,8 @@ def _tell(fd: int, answer: dict[str, object]) -> None:
 
 
 def _conduct(config: MirrorConfig, journal: Journal, confirm_prune: bool) -> Ending:
-    from mirrortui.worker.run import Run, conduct
+    from mirrortui.worker.conducting import conduct
+    from mirrortui.worker.run import Run
 
     try:
         run = Run(config, journal, confirm_prune=confirm_prune)

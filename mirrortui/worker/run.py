@@ -3,14 +3,14 @@
 import asyncio
 import contextlib
 import re
-import signal
 import time
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable
+from typing import TypeVar
 
 import msgspec
 import numpy as np
 
-from mirrortui import channels, naming, quantities
+from mirrortui import quantities
 from mirrortui.catalog.fetch import Progress as IndexProgress
 from mirrortui.catalog.index import Catalog
 from mirrortui.config import MirrorConfig
@@ -23,18 +23,32 @@ from mirrortui.mirror.presence import presence
 from mirrortui.mirror.store import Store
 from mirrortui.selection.decide import decide
 from mirrortui.transfer.client import open_client
-from mirrortui.transfer.engine import Engine, next_path
+from mirrortui.transfer.engine import Engine
 from mirrortui.transfer.job import Job, Outcome
 from mirrortui.transfer.limits import RateLimit
 from mirrortui.worker.ending import Ending
 from mirrortui.worker.indexing import refresh_all
+from mirrortui.worker.jobs import jobs
 from mirrortui.worker.journal import Journal
 from mirrortui.worker.progress import Count, Progress
 from mirrortui.worker.receipts import Receipts
+from mirrortui.worker.reporting import show
 from mirrortui.worker.switching import Switching
 
-TICK = 0.1
-Pair = tuple[str, str]
+T = TypeVar("T")
+
+
+async def undisturbed(work: Callable[..., T], *arguments: object) -> T:
+    """Do work in a thread, to its end even if this task is cancelled meanwhile.
+
+    A thread cannot be stopped: were it left behind, it would still write to tree and inventory after the lock is gone.
+    """
+    task = asyncio.ensure_future(asyncio.to_thread(work, *arguments))
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait((task,))
+        raise
 
 
 class Run:
@@ -62,15 +76,15 @@ class Run:
             catalog = await refresh_all(client, self.config, self._index)
             self._report_problems(catalog)
             self._phase("plan")
-            todo, plan = await asyncio.to_thread(self._plan, catalog)
+            todo, plan = await undisturbed(self._plan, catalog)
             self._check_space(plan)
             self._phase("transfer")
             await self._transfer(todo)
         self._phase("publish")
         switching = Switching(self.config, self.store, self.inventory, self.journal)
-        await asyncio.to_thread(switching.publish, todo, self.receipts, self.confirm_prune)
+        await undisturbed(switching.publish, todo, self.receipts, self.confirm_prune)
         self._phase("prune")
-        ending = await asyncio.to_thread(switching.prune, self.confirm_prune)
+        ending = await undisturbed(switching.prune, self.confirm_prune)
         return ending.with_failures(len(self.failed), catalog.problems)
 
     def close(self) -> None:
@@ -144,10 +158,10 @@ class Run:
     # ----------------------------------------------------------------------------------------- transfer
 
     async def _transfer(self, todo: Work) -> None:
-        await asyncio.to_thread(self._prepare_folders, todo)
+        await undisturbed(self._prepare_folders, todo)
         async with self._receipts_written():
-            await self._bring(self._jobs(todo))
-        await asyncio.to_thread(self.receipts.flush)
+            await self._bring(jobs(self.config, self.store, todo))
+        await undisturbed(self.receipts.flush)
         for outcome in self.failed:
             job = outcome.job
             self.journal.failure(job.channel, job.subdir, job.fn, outcome.reason, outcome.text)
@@ -170,7 +184,7 @@ class Run:
             while True:
                 await asyncio.sleep(0.5)
                 if self.receipts.due:
-                    await asyncio.to_thread(self.receipts.flush)
+                    await undisturbed(self.receipts.flush)
 
         writer = asyncio.create_task(write())
         try:
@@ -184,31 +198,6 @@ class Run:
         for pair, item in todo.items():
             if item.chosen.mask.any():
                 self.store.prepare(*pair)
-
-    def _jobs(self, todo: Work) -> Iterator[Job]:
-        """The largest files first, so that no large one is left alone at the end."""
-        order: list[tuple[int, Pair, int]] = []
-        for pair, item in todo.items():
-            rows = np.flatnonzero(item.add | item.replace | item.check)
-            order += zip(item.chosen.index.size[rows].tolist(), [pair] * len(rows), rows.tolist(), strict=True)
-        order.sort(key=lambda entry: -entry[0])
-        bases = {channel.name: channels.upstreams(channel) for channel in self.config.channels}
-        for size, pair, row in order:
-            item = todo[pair]
-            fn, replace = item.chosen.index.fn(row), bool(item.replace[row])
-            part, final = self.store.part(*pair, fn), self.store.package(*pair, fn)
-            yield Job(
-                *pair,
-                row,
-                fn,
-                tuple(naming.join_url(base, pair[1], fn) for base in bases[pair[0]]),
-                size,
-                item.chosen.index.digest(row),
-                part,
-                next_path(part) if replace else final,
-                check=bool(item.check[row]) or replace,
-                replace=replace,
-            )
 
     def _done(self, outcome: Outcome) -> None:
         job = outcome.job
@@ -232,50 +221,7 @@ class Run:
 
     def tick(self) -> None:
         """Write progress, transfers in flight and totals to the journal."""
-        engine, progress = self.engine, self.progress
-        flights = sorted(engine.flights.items()) if engine else []
-        now = time.monotonic()
-        in_flight = sum(flight.done for _, flight in flights)
-        progress.sample(engine.received if engine else 0)
-        for pair, count in progress.subdirs.items():
-            left = count.files_total - count.files_done - count.failed
-            self.journal.subdir(
-                *pair,
-                "transfer" if left else "done",
-                (count.files_done, count.files_total),
-                (
-                    count.bytes_done + sum(f.done for _, f in flights if (f.job.channel, f.job.subdir) == pair),
-                    count.bytes_total,
-                ),
-                count.failed,
-            )
-        self.journal.flights(
-            (
-                slot,
-                f.job.channel,
-                f.job.subdir,
-                f.job.fn,
-                f.done,
-                max(f.job.size, 0),
-                f.done / max(now - f.started, 0.1),
-                f.attempt,
-            )
-            for slot, f in flights
-        )
-        if engine:
-            self.journal.set(
-                files_done=progress.total("files_done"),
-                files_total=progress.total("files_total"),
-                bytes_done=progress.total("bytes_done") + in_flight,
-                bytes_total=progress.total("bytes_total"),
-                bytes_fetched=engine.received,
-                added=progress.added,
-                replaced=progress.replaced,
-                rate=progress.rate,
-                eta=progress.eta(in_flight),
-                speed_limit=self.limit.rate,
-            )
-        self.journal.tick()
+        show(self.journal, self.engine, self.progress, self.limit.rate)
 
     def obey(self, commands: Iterable[tuple[str, str]]) -> bool:
         """Carry out commands of viewers; returns True where one asks to stop."""
@@ -294,35 +240,3 @@ class Run:
             elif verb == "retry":
                 self.retry_asked = True
         return False
-
-
-async def conduct(run: Run) -> Ending:
-    """Execute a run under its ticker; stops for a command or a signal. Raises `MirrorError`."""
-    loop = asyncio.get_running_loop()
-    work = loop.create_task(run.execute())
-    stopped = False
-
-    def stop(why: str) -> None:
-        nonlocal stopped
-        if not stopped:
-            stopped = True
-            run.journal.event("warning", why)
-            run.journal.set(state="stopping")
-            work.cancel()
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop, f"stopping, as signal {number.name} asks")
-    ticks = 0
-    while not work.done():
-        await asyncio.wait((work,), timeout=TICK)
-        ticks += 1
-        if not stopped:
-            run.tick()
-        if ticks % 2 == 0 and run.obey(run.journal.commands()):
-            stop("stopping, as asked; what was received is kept")
-    if run.engine is not None and run.progress.subdirs:
-        run.tick()
-    try:
-        return work.result()
-    except asyncio.CancelledError:
-        return Ending("stopped", "stopped; start again to go on where it was")

@@ -21,6 +21,7 @@ from mirrortui.config import Channel, Mirror, MirrorConfig, Transfer
 from mirrortui.transfer.client import open_client
 from mirrortui.transfer.engine import Engine
 from mirrortui.transfer.job import Job
+from mirrortui.worker import conducting
 from mirrortui.worker import run as worker
 from mirrortui.worker.ending import Ending
 from mirrortui.worker.journal import Journal
@@ -36,7 +37,7 @@ class Bringing(worker.Run):
     def __init__(self, config: MirrorConfig, journal: Journal, tree: Tree) -> None:
         super().__init__(config, journal)
         self.tree, self.pair = tree, (CHANNEL, SUBDIR)
-        self.seconds = 0.0
+        self.seconds = self.cpu = 0.0
 
     def jobs(self) -> Iterator[Job]:
         base = self.config.channels[0].upstreams[0]
@@ -54,11 +55,11 @@ class Bringing(worker.Run):
             self.progress.subdirs[self.pair] = Count(files_total=len(self.tree.files), bytes_total=self.tree.size)
             self.receipts.verified[self.pair] = np.zeros(len(self.tree.files), bool)
             self.store.prepare(*self.pair)
-            begun = time.perf_counter()
+            begun, cpu = time.perf_counter(), time.process_time()
             async with self._receipts_written():
                 await self._bring(self.jobs())
             self.receipts.flush()
-            self.seconds = time.perf_counter() - begun
+            self.seconds, self.cpu = time.perf_counter() - begun, time.process_time() - cpu
         return Ending("done", "done").with_failures(len(self.failed), {})
 
 
@@ -89,13 +90,16 @@ def main() -> None:
         import cProfile
 
         with cProfile.Profile() as profile:
-            ending = asyncio.run(worker.conduct(run))
+            ending = asyncio.run(conducting.conduct(run))
         profile.dump_stats(options.profile)
     else:
-        ending = asyncio.run(worker.conduct(run))
+        ending = asyncio.run(conducting.conduct(run))
     run.close()
     print(
-        json.dumps({"net": run.seconds, "rss": _peak(), "state": ending.state, "failed": len(run.failed)}), flush=True
+        json.dumps(
+            {"net": run.seconds, "cpu": run.cpu, "rss": _peak(), "state": ending.state, "failed": len(run.failed)}
+        ),
+        flush=True,
     )
     os._exit(0)  # as the worker's own process ends
 

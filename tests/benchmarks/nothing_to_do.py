@@ -22,6 +22,7 @@ from mirrortui.catalog.index import Source
 from mirrortui.config import Channel, Mirror, MirrorConfig, Publish
 from mirrortui.mirror.inventory import Entry, Inventory
 from mirrortui.mirror.store import Store
+from mirrortui.worker import conducting
 from mirrortui.worker import run as worker
 from mirrortui.worker.journal import Journal
 from tests.benchmarks.made_repodata import FORM, made
@@ -118,7 +119,7 @@ def _run(home: Path) -> None:
     journal.begin()
     run = _Timed(config, journal)
     start = time.perf_counter()
-    ending = asyncio.run(worker.conduct(run))
+    ending = asyncio.run(conducting.conduct(run))
     run.close()
     end = time.perf_counter()
     marks = [*run.begun, ("", end)]

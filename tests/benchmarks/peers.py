@@ -4,8 +4,8 @@ Each is a command line that brings the files of a `Task` to `task.to`. One that 
 it brings; its figures are for those alone, so rates compare and times do not.
 """
 
+import json
 import os
-import resource
 import shutil
 import subprocess
 import sys
@@ -26,11 +26,14 @@ CHECKED = 'while read -r url out sum; do curl -sS --fail $TRUST -o "$out" "$url"
 
 @dataclass(frozen=True)
 class Task:
-    """Bring `files` of a tree from a base URL below `to`, an empty folder; `work` is for lists and such."""
+    """Bring `files` of a tree from a base URL below `to`, an empty folder; `work` is for lists and such.
+
+    `ca` is a certificate to trust, or empty.
+    """
 
     tree: Tree
     base: str
-    ca: Path
+    ca: str
     to: Path
     work: Path
     connections: int
@@ -66,7 +69,7 @@ Build = Callable[[Task], Command]
 def engine(task: Task) -> Command:
     """Our engine, driven by the worker's code; sha256 is checked while bytes stream."""
     where = ["--folder", str(task.tree.folder.parent), "--kind", task.tree.kind, "--base", task.base]
-    how = ["--to", str(task.to), "--ca", str(task.ca), "--connections", str(task.connections)]
+    how = ["--to", str(task.to), "--ca", task.ca, "--connections", str(task.connections)]
     limit = ["--limit", str(len(task.files))]
     argv = [sys.executable, "-m", "tests.benchmarks.engine_driver", *where, *how, *limit]
     return Command(argv, task.files, task.to / "root" / "bench" / SUBDIR)
@@ -78,10 +81,10 @@ def product(task: Task) -> Command:
     mirror = MirrorConfig(
         mirror=Mirror(name="bench", root=str(task.to / "root"), url="http://localhost", state=str(task.to / "state")),
         channels=(Channel(name="bench", upstreams=(task.tree.url(task.base),), subdirs=(SUBDIR, "noarch")),),
-        transfer=Transfer(connections=task.connections, ca_bundle=str(task.ca)),
+        transfer=Transfer(connections=task.connections, ca_bundle=task.ca),
     )
     settings.save(mirror, path)
-    argv = [sys.executable, "-m", "mirrortui", "--config", str(path), "sync", "--foreground"]
+    argv = [sys.executable, "-m", "mirrortui", "sync", "--foreground", "--config", str(path)]
     return Command(argv, task.files, task.to / "root" / "bench" / SUBDIR)
 
 
@@ -89,8 +92,8 @@ def curl(task: Task, *more: str) -> Command:
     """`curl -Z`: many transfers in one process, nothing is verified."""
     lines = [f'url = "{task.url(file)}"\noutput = "{task.target(file)}"' for file in task.files]
     listed = task.written("curl.cfg", lines)
-    trust = ["--cacert", str(task.ca), *more]
-    argv = ["curl", "-s", "--fail", *trust, "-Z", "--parallel-max", str(task.connections), "-K", str(listed)]
+    trust = ["--cacert", task.ca] if task.ca else []
+    argv = ["curl", "-s", "--fail", *trust, *more, "-Z", "--parallel-max", str(task.connections), "-K", str(listed)]
     return Command(argv, task.files, task.to)
 
 
@@ -113,14 +116,16 @@ def aria2(task: Task) -> Command:
     ]
     listed = task.written("aria2", lines)
     plain = ["--file-allocation=none", "--auto-file-renaming=false", "--allow-overwrite=true", "--summary-interval=0"]
-    many = ["-j", str(task.connections), "-x", "1", f"--ca-certificate={task.ca}"]
-    return Command(["aria2c", "-q", *many, *plain, "-i", str(listed)], task.files, task.to)
+    many = ["-j", str(task.connections), "-x", "1"]
+    trust = [f"--ca-certificate={task.ca}"] if task.ca else []
+    return Command(["aria2c", "-q", *many, *trust, *plain, "-i", str(listed)], task.files, task.to)
 
 
 def wget(task: Task) -> Command:
     """`wget -i`: one after the other over one connection, nothing is verified."""
     listed = task.written("urls", [task.url(file) for file in task.files])
-    argv = ["wget", "-q", f"--ca-certificate={task.ca}", "-P", str(task.to), "-i", str(listed)]
+    trust = [f"--ca-certificate={task.ca}"] if task.ca else []
+    argv = ["wget", "-q", *trust, "-P", str(task.to), "-i", str(listed)]
     return Command(argv, task.files, task.to)
 
 
@@ -128,7 +133,7 @@ def curl_each(task: Task) -> Command:
     """A script's loop: one curl and one sha256sum for each file of a sample."""
     files = task.files[:: max(len(task.files) // SAMPLE, 1)][:SAMPLE]
     listed = task.written("list", [f"{task.url(file)} {task.target(file)} {file.sha256}" for file in files])
-    env = {"LIST": str(listed), "TRUST": f"--cacert {task.ca}"}
+    env = {"LIST": str(listed), "TRUST": f"--cacert {task.ca}" if task.ca else ""}
     return Command(["sh", "-c", CHECKED], files, task.to, env)
 
 
@@ -140,7 +145,7 @@ def conda_mirror(program: str) -> Build:
         temporary = task.work / "conda-mirror"
         temporary.mkdir(exist_ok=True)
         to = ["--target-directory", str(task.to), "--temp-directory", str(temporary), "--num-threads", "1"]
-        env = {"REQUESTS_CA_BUNDLE": str(task.ca)}
+        env = {"REQUESTS_CA_BUNDLE": task.ca}
         return Command([program, *where, *to, "--no-progress"], task.files, task.to / SUBDIR, env)
 
     return build
@@ -161,28 +166,36 @@ PEERS: dict[str, tuple[str, Build]] = {
 
 @dataclass(frozen=True)
 class Measured:
-    """One run: seconds, CPU seconds of all processes, peak MB, its output, and how many files are there in full size."""
+    """One run: seconds, CPU seconds of all processes, what it says of itself, and how many files are there in full size.
+
+    `net` and `rss` are given by our engine: seconds without the start of the process, and its peak in MB.
+    """
 
     wall: float
     cpu: float
+    net: float
     rss: float
-    out: str
     right: int
     files: tuple[File, ...]
 
+    @property
+    def size(self) -> int:
+        return sum(file.size for file in self.files)
 
-def measure(command: Command, scratch: Path) -> Measured:
-    """Run a command to its end; how it ends is for `right` to say."""
-    env = os.environ | {"PYTHONPYCACHEPREFIX": str(scratch / "pyc")} | command.env
+
+def measure(command: Command, kept: Path) -> Measured:
+    """Run a command to its end; how it ends is for `right` to say. `kept` holds what Python compiles."""
+    env = os.environ | {"PYTHONPYCACHEPREFIX": str(kept / "pyc")} | command.env
     env.pop("PYTHONDONTWRITEBYTECODE", None)  # a program's start is measured as users know it: compiled
-    before, begun = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
-    with subprocess.Popen(command.argv, stdout=subprocess.PIPE, env=env, text=True) as process:
-        out, _ = process.communicate()
-        wall = time.perf_counter() - begun
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    before, begun = os.times(), time.perf_counter()
+    done = subprocess.run(command.argv, capture_output=True, env=env, text=True, check=False)
+    wall, after = time.perf_counter() - begun, os.times()
+    cpu = after.children_user + after.children_system - before.children_user - before.children_system
     right = sum(_size(command.found / file.fn) == file.size for file in command.files)
-    return Measured(wall, cpu, after.ru_maxrss / 1024, out, right, command.files)
+    if done.returncode or right < len(command.files):
+        print(f"({command.argv[0]} ended with {done.returncode}: {done.stderr[-300:].strip()})")
+    told = json.loads(done.stdout) if done.stdout.startswith('{"net"') else {"net": wall, "cpu": cpu, "rss": 0}
+    return Measured(wall, told["cpu"], told["net"], told["rss"], right, command.files)
 
 
 def _size(path: Path) -> int:

@@ -8,14 +8,13 @@
 
 Needs nginx (with libnginx-mod-http-echo for `late`), openssl and curl; aria2 and wget take part where installed. The
 contenders run in turn, A B C C B A, and every ratio is taken within a turn: compare figures of one run only. Ours
-checks sha256 while bytes stream, journals, and keeps receipts. `net` leaves out the start of the process, `wall` does
-not. Trees are kept in `--folder`, some 4 GB. Files land in memory where /dev/shm is large enough: this measures
+checks sha256 while bytes stream, journals, and keeps receipts. Its `net` seconds and its CPU leave out the start of the
+process, its `wall` seconds do not. Trees are kept in `--folder`, some 4 GB. Files land in memory where /dev/shm is large enough: this measures
 processors, not disks. Budgets hold on two quiet cores, shared with the server; CPU seconds tell a slow program from a
 busy machine.
 """
 
 import argparse
-import json
 import random
 import shutil
 import statistics
@@ -29,7 +28,7 @@ from tests.benchmarks import nothing_to_do, peers
 from tests.benchmarks.loopback_nginx import DELAY, Addresses, serving
 from tests.benchmarks.made_tree import Tree, made
 from tests.benchmarks.peers import Measured, Task
-from tests.process import faulty
+from tests.process import faults, faulty
 
 OURS = "mirrortui engine"
 MEMORY = Path("/dev/shm")
@@ -111,7 +110,7 @@ PARTS = {
     ),
     "mirror": Part(
         "small files over HTTPS, against PyPI's conda-mirror",
-        "small-quick",
+        "small",
         (OURS, "conda-mirror"),
         (Budget("files/s against conda-mirror", 8, 12, "conda-mirror"),),
     ),
@@ -174,8 +173,9 @@ def _part(part: Part, addresses: Addresses, options: argparse.Namespace) -> None
 
 def _run(name: str, tree: Tree, base: str, addresses: Addresses, part: Part) -> Measured:
     with _Scratch(tree.size) as (to, work):
-        task = Task(tree, base, addresses.ca, to, work, part.connections, tree.files[: part.files])
-        return peers.measure(peers.PEERS[name][1](task), work)
+        ca = str(addresses.ca) if base.startswith("https") else ""
+        task = Task(tree, base, ca, to, work, part.connections, tree.files[: part.files])
+        return peers.measure(peers.PEERS[name][1](task), tree.folder.parent)
 
 
 class _Scratch:
@@ -195,31 +195,18 @@ class _Scratch:
         shutil.rmtree(self.folder)
 
 
-def _own(run: Measured) -> dict[str, float]:
-    """What our driver says about itself."""
-    return json.loads(run.out) if run.out.startswith("{") else {}
-
-
-def _net(run: Measured) -> float:
-    return _own(run).get("net", run.wall)
-
-
 def _rate(run: Measured, unit: str) -> float:
-    amount = len(run.files) if unit == "files" else sum(file.size for file in run.files) / 1e6
-    return amount / _net(run)
+    return (len(run.files) if unit == "files" else run.size / 1e6) / run.net
 
 
 def _row(name: str, runs: list[Measured]) -> None:
-    median = statistics.median
-    size = sum(file.size for file in runs[0].files)
-    wall, net = median(run.wall for run in runs), median(_net(run) for run in runs)
-    cpu = median(run.cpu for run in runs) / size * 1e9
-    rss = median(_own(run).get("rss", run.rss) for run in runs)
-    right, files = min(run.right for run in runs), len(runs[0].files)
-    print(
-        f"{name:22} {wall:7.2f} {net:7.2f} {files / net:8.0f} {size / net / 1e6:6.0f} {cpu:8.2f} {rss:7.0f}  "
-        f"{'all' if right == files else right}{f' of {files}' if name == 'one curl a file' or right < files else ''}"
+    size, files, right = runs[0].size, len(runs[0].files), min(run.right for run in runs)
+    wall, net, cpu, rss = (
+        statistics.median(getattr(run, key) for run in runs) for key in ("wall", "net", "cpu", "rss")
     )
+    rates = f"{files / net:8.0f} {size / net / 1e6:6.0f} {cpu / size * 1e9:8.2f}"
+    note = f"{'all' if right == files else right} of {files}"
+    print(f"{name:22} {wall:7.2f} {net:7.2f} {rates} {f'{rss:.0f}' if rss else '':>7}  {note}")
 
 
 def _judge(budget: Budget, part: Part, turns: list[dict[str, Measured]]) -> None:
@@ -237,9 +224,9 @@ def _judge(budget: Budget, part: Part, turns: list[dict[str, Measured]]) -> None
 def _figure(budget: Budget, part: Part, turn: dict[str, Measured]) -> float:
     ours = turn[OURS]
     if budget.figure == "cpu":
-        return ours.cpu / sum(file.size for file in ours.files) * 1e9
+        return ours.cpu / ours.size * 1e9
     if budget.figure == "rss":
-        return _own(ours)["rss"]
+        return ours.rss
     if budget.figure == "share":
         return _rate(ours, "files") * DELAY / part.connections
     return _rate(ours, part.unit) / _rate(turn[budget.peer], part.unit)
@@ -256,15 +243,14 @@ def _faulty(folder: Path) -> None:
     def rule(asked: faulty.Asked) -> faulty.Fault | None:
         draw = rnd.random()
         if draw < 0.05:
-            return faulty.status(503 if draw < 0.025 else 429, retry_after=0)
-        return faulty.cut(rnd.randrange(1000)) if draw < 0.1 else None
+            return faults.status(503 if draw < 0.025 else 429, retry_after=0)
+        return faults.cut(rnd.randrange(1000)) if draw < 0.1 else None
 
     print(f"5 % 503 and 429, 5 % bodies cut: {len(tree.files):,} files, {tree.size / 1e6:.0f} MB")
     for name in filter(peers.present, (OURS, "curl -Z", "aria2c, checksums")):
         with faulty.FaultyUpstream(folder, rule=rule) as upstream, _Scratch(tree.size) as (to, work):
-            task = Task(tree, upstream.url, Path("/dev/null"), to, work, 16, tree.files)
-            command = peers.PEERS[name][1](task)
-            run = peers.measure(command, work)
+            command = peers.PEERS[name][1](Task(tree, upstream.url, "", to, work, 16, tree.files))
+            run = peers.measure(command, folder)
             right = sum(_hash(command.found / file.fn) == file.sha256 for file in tree.files)
             short = sum((command.found / file.fn).is_file() for file in tree.files) - right
         print(f"{name:22} {run.wall:7.2f} s  {right:5} right, {short} wrong under their final name")

@@ -9,6 +9,7 @@ import pytest
 from mirrortui.serve.server import FileServer
 from tests.process.faulty import FaultyUpstream
 from tests.process.mirror import Mirror
+from tests.process.oddfile import Case
 from tests.process.packages import ChannelTree
 
 
@@ -36,3 +37,9 @@ def faulty(lab: ChannelTree) -> Iterator[FaultyUpstream]:
     with FaultyUpstream(lab.folder.parent) as upstream:
         yield upstream
         assert not upstream.broken
+
+
+@pytest.fixture
+def case(mirror: Mirror, lab: ChannelTree, faulty: FaultyUpstream) -> Case:
+    """A mirror of `faulty` with five good files and one to do things to."""
+    return Case(mirror, lab, faulty)

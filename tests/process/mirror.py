@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import mirrortui
 from mirrortui import config as settings
 from mirrortui.config import MirrorConfig
 
@@ -39,7 +40,7 @@ class Mirror:
         self.home.mkdir(parents=True)
         self.environment = {
             "PATH": os.environ["PATH"],
-            "PYTHONPATH": str(Path(settings.__file__).parents[1]),  # this tree, whatever else is installed
+            "PYTHONPATH": str(Path(mirrortui.__file__).parents[1]),  # this tree, whatever else is installed
             "HOME": str(self.home),
             "XDG_CONFIG_HOME": str(self.home / "config"),
             "XDG_STATE_HOME": str(self.home / "state"),

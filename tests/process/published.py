@@ -22,7 +22,8 @@ def decoded(path: Path) -> dict[str, Any]:
 def records(path: Path) -> Records:
     """All records of a repodata file by file name."""
     value = decoded(path)
-    return value["packages"] | value["packages.conda"]
+    out: Records = value["packages"] | value["packages.conda"]
+    return out
 
 
 def indexes(root: Path) -> list[Path]:
@@ -47,7 +48,7 @@ def wrong(root: Path) -> list[str]:
             path = index.parent / fn
             if path not in digests:
                 digests[path] = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "absent"
-            if digests[path] != record["sha256"] or path.stat().st_size != record["size"]:
+            if digests[path] != record["sha256"] or path.stat().st_size != record.get("size", path.stat().st_size):
                 out.append(f"{index.relative_to(root)} names {fn}, which is {digests[path]}")
     return out
 

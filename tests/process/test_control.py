@@ -2,8 +2,6 @@
 
 import os
 import signal
-import subprocess
-import threading
 import time
 from collections.abc import Callable, Iterator
 
@@ -12,9 +10,7 @@ import pytest
 from mirrortui.serve.server import AccessLine, FileServer
 from mirrortui.worker.reader import JournalReader
 from mirrortui.worker.snapshot import Snapshot
-from tests.process import faulty as faults
 from tests.process import published
-from tests.process.faulty import FaultyUpstream
 from tests.process.mirror import Mirror
 from tests.process.packages import ChannelTree
 from tests.process.waiting import until
@@ -51,7 +47,8 @@ class Journal:
     def later(self, seconds: float) -> tuple[float, int]:
         """The first reading that is so much later than now."""
         first, _ = self.reading
-        return until(lambda: (r := self.reading)[0] >= first + seconds and r)
+        until(lambda: self.reading[0] >= first + seconds)
+        return self.reading
 
     def rate(self, seconds: float) -> float:
         """Bytes a second from now on for a while, by the worker's own clock and counter."""
@@ -195,89 +192,3 @@ def test_stop_is_obeyed_at_full_speed(
     assert time.monotonic() - began < 3
     assert journal.state == "stopped"
     assert journal.received < 60 * 20 * MB
-
-
-def test_of_many_syncs_at_once_one_goes_on(mirror: Mirror, lab: ChannelTree, faulty: FaultyUpstream) -> None:
-    fn = lab.put("held")
-    lab.index()
-    gate = threading.Event()
-    faulty.always(f"/lab/linux-64/{fn}", faults.hold(10, gate))
-    mirror.write({"lab": f"{faulty.url}/lab"})
-    processes = [mirror.start() for _ in range(5)]
-
-    def ended() -> list[int]:
-        return [code for process in processes if (code := process.poll()) is not None]
-
-    until(lambda: len(ended()) == 4)
-    assert ended() == [4] * 4
-    gate.set()
-    until(lambda: len(ended()) == 5)
-    assert sorted(ended()) == [0, 4, 4, 4, 4]
-    assert mirror.status()["run"]["id"] == 1
-
-
-def test_a_lock_left_by_a_killed_worker_holds_nobody_up(
-    mirror: Mirror, lab: ChannelTree, faulty: FaultyUpstream, journal: Journal
-) -> None:
-    fn = lab.put("held")
-    lab.index()
-    gate = threading.Event()
-    faulty.once(f"/lab/linux-64/{fn}", faults.hold(10, gate))
-    mirror.write({"lab": f"{faulty.url}/lab"})
-    process = mirror.start()
-    until(lambda: faulty.requests(fn))
-    process.kill()
-    process.wait()
-    gate.set()
-    assert journal.state == "crashed"
-    assert mirror.status()["state"] == "crashed"
-    assert mirror.run("stop").code == 2
-    assert mirror.sync()["run"]["id"] == 2
-
-
-def test_looking_at_a_newer_index_does_not_disturb_the_run(
-    mirror: Mirror, lab: ChannelTree, faulty: FaultyUpstream
-) -> None:
-    """`estimate` and `plan` fetch an index that is newer than the one the run works from."""
-    fns = [lab.put(f"p{number:02}", size=500) for number in range(30)]
-    lab.index()
-    gate = threading.Event()
-    faulty.once(f"/lab/linux-64/{fns[0]}", faults.hold(10, gate))
-    mirror.write({"lab": f"{faulty.url}/lab"})
-    process = mirror.start()
-    until(lambda: faulty.requests(fns[0]))
-    for turn in range(3):
-        lab.put(f"newer{turn}")
-        lab.index()
-        assert mirror.ok("estimate")["total"]["records"] == 31 + turn
-        assert mirror.ok("plan")["add"]["files"] > 0
-    gate.set()
-    assert process.wait(20) == 0, (mirror.status(), (mirror.state / "worker.log").exists())
-    assert set(published.published(mirror.root, "lab", "linux-64")) == set(fns)
-    assert mirror.sync()["run"]["added"] == 3
-    assert published.published(mirror.root, "lab", "linux-64") == lab.records["linux-64"]
-
-
-def test_many_looks_at_once_while_the_index_changes(mirror: Mirror, lab: ChannelTree, faulty: FaultyUpstream) -> None:
-    lab.put("some")
-    lab.index()
-    mirror.write({"lab": f"{faulty.url}/lab"})
-    for turn in range(3):
-        lab.put(f"more{turn}")
-        lab.index()
-        looks = [
-            subprocess.Popen(
-                mirror.command(verb, "--json"),
-                env=mirror.environment,
-                cwd=mirror.folder,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                text=True,
-            )
-            for verb in ("estimate", "plan", "estimate", "sync")
-        ]
-        for look in looks:
-            out, err = look.communicate(timeout=30)
-            assert (look.returncode, "Traceback" in err) == (0, False), err
-            assert out
-    assert len(published.published(mirror.root, "lab", "linux-64")) == 4

@@ -8,6 +8,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from mirrortui.errors import MirrorError
 from mirrortui.serve.server import AccessLine, FileServer
 from mirrortui.worker.reader import JournalReader
@@ -23,6 +25,7 @@ SPECS = ("bzip2", "libzlib", "tzdata")
 SUBDIRS = ("linux-64", "noarch")
 
 
+@pytest.mark.slow
 def test_a_crash_at_any_step_leaves_a_set_that_clients_can_use(
     mirror: Mirror, lab: ChannelTree, tmp_path: Path
 ) -> None:
@@ -100,6 +103,7 @@ class Answers:
         self.count += 1
 
 
+@pytest.mark.slow
 def test_ten_kills_at_random_instants(
     tmp_path: Path,
     shared: Path,

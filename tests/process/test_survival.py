@@ -9,7 +9,8 @@ import pytest
 
 from mirrortui.worker.reader import JournalReader
 from tests.process import published
-from tests.process.faulty import FaultyUpstream, hold
+from tests.process.faults import hold
+from tests.process.faulty import FaultyUpstream
 from tests.process.mirror import Mirror
 from tests.process.packages import ChannelTree
 from tests.process.terminals import Terminal, Tmux, assert_worker_outlives

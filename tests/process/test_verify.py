@@ -11,7 +11,8 @@ from mirrortui.mirror.inventory import Entry, Inventory
 from mirrortui.mirror.verify import NOTE
 from mirrortui.worker.lock import RunLock
 from tests.process import published
-from tests.process.faulty import FaultyUpstream, status
+from tests.process.faults import status
+from tests.process.faulty import FaultyUpstream
 from tests.process.mirror import Mirror
 from tests.process.packages import ChannelTree
 from tests.process.waiting import until

@@ -12,6 +12,7 @@ from mirrortui.config import MirrorConfig
 from mirrortui.tui.app import MirrorApp
 from mirrortui.tui.screens.base import RoomScreen
 from mirrortui.tui.widgets.lines import Facts, LineView
+from mirrortui.tui.widgets.rules_form import RulesForm
 from tests.tui.fake_rooms import FakeRooms, sample_config
 
 DEADLINE = 10.0
@@ -73,6 +74,8 @@ async def running_app(app: MirrorApp, size: tuple[int, int] = (80, 24)) -> Async
     async with app.run_test(size=size, notifications=True) as pilot:
         driver = Driver(app, pilot)
         await driver.until(lambda: isinstance(app.screen, RoomScreen) and app.current_mode == app.first_screen)
+        if app.first_screen == "setup":
+            await driver.until(lambda: app.screen.query_one(RulesForm).rows, "the fields")
         yield driver
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from mirrortui.tui.app import MirrorApp
+from mirrortui.tui.rooms import Wrong
 from mirrortui.worker.snapshot import Snapshot
 from tests.tui import fake_rooms
 from tests.tui.driving import DEADLINE, make_app
@@ -19,7 +20,11 @@ def settled(app: MirrorApp) -> bool:
     """Whether the screen shows what it was waiting for."""
     screen: Any = app.screen_stack[0]
     return {
-        "setup": lambda: screen.query_one("#estimate").border_title == " Estimate " and not app.current().free < 0,
+        "setup": lambda: (
+            screen.query_one("#rules").rows
+            and screen.query_one("#estimate").border_title == " Estimate "
+            and not app.current().free < 0
+        ),
         "plan": lambda: screen.plan is not None and app.current().total > 0,
         "sync": lambda: app.current().snapshot is not None,
         "clients": lambda: screen.preview is not None,
@@ -97,6 +102,51 @@ def test_dialogs(snap_compare: Compare, screen: str, keys: tuple[str, ...], size
 def test_a_field_that_is_wrong(snap_compare: Compare) -> None:
     rooms = FakeRooms()
     rooms.errors = {"mirror.root": "“srv” is not an absolute path"}
+    app = make_app(rooms)
+
+    async def wait(pilot: Any) -> None:
+        while not pilot.app.screen.checked.wrong:
+            await pilot.pause(0.01)
+        await pilot.pause()
+
+    assert snap_compare(app, terminal_size=(80, 24), run_before=wait)
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+def test_packages(snap_compare: Compare, size: tuple[int, int]) -> None:
+    def named(app: MirrorApp) -> object:
+        return getattr(app.screen, "table", None) is not None and app.screen.query_one("#names").has_focus
+
+    app = make_app(FakeRooms())
+    assert snap_compare(app, terminal_size=size, run_before=ready("b", then=named))
+
+
+@pytest.mark.parametrize("size", [(60, 16), (80, 24)], ids=str)
+@pytest.mark.parametrize(
+    ("screen", "keys"),
+    [("setup", ("e", "x", "enter")), ("setup", ("i",)), ("plan", ("c", "x", "enter")), ("setup", ("n", "d", "e", "f", "a"))],
+    ids=["explain", "details", "solve", "defaults"],
+)  # fmt: skip
+def test_questions(snap_compare: Compare, screen: str, keys: tuple[str, ...], size: tuple[int, int]) -> None:
+    def answered(app: MirrorApp) -> bool:
+        return len(app.screen_stack) > 1 and getattr(app.screen, "found", app) is not None
+
+    app = make_app(FakeRooms(), screen=screen)
+    assert snap_compare(app, terminal_size=size, run_before=ready(*keys, then=answered))
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+def test_plan_with_broken_dependencies(snap_compare: Compare, size: tuple[int, int]) -> None:
+    rooms = FakeRooms()
+    rooms.broken = fake_rooms.BROKEN
+    app = make_app(rooms, screen="plan")
+    assert snap_compare(app, terminal_size=size, run_before=ready("tab"))
+
+
+def test_rules_with_a_mark_and_a_hint(snap_compare: Compare) -> None:
+    rooms = FakeRooms()
+    rooms.errors = {"selection.include": Wrong("“>=>1” is no version. Write for example >=1.2,<2", "scipy >=>1", 7)}
+    rooms.hints = {"selection.exclude": "“numpy 1.2” means exactly version 1.2; for every 1.2.x write “numpy 1.2.*”"}
     app = make_app(rooms)
 
     async def wait(pilot: Any) -> None:

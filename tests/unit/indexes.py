@@ -34,13 +34,20 @@ def catalog(state: Path, world: World) -> Catalog:
     return Catalog(out)
 
 
-def config(base: Path, pairs: Iterable[Pair], own: Mapping[str, Mapping[str, Any]] | None = None, **rules: Any) -> MirrorConfig:
+def config(
+    base: Path, pairs: Iterable[Pair], own: Mapping[str, Mapping[str, Any]] | None = None, **rules: Any
+) -> MirrorConfig:
     """A config with these subdirs; `own` are rules of single channels. Every format is kept unless a rule says otherwise."""
     subdirs: dict[str, list[str]] = {}
     for channel, subdir in pairs:
         subdirs.setdefault(channel, []).append(subdir)
     channels = [
-        Channel(name=name, upstreams=(f"https://up/{name}",), subdirs=tuple(dict.fromkeys(found)), selection=dict((own or {}).get(name, {})))
+        Channel(
+            name=name,
+            upstreams=(f"https://up/{name}",),
+            subdirs=tuple(dict.fromkeys(found)),
+            selection=dict((own or {}).get(name, {})),
+        )
         for name, found in subdirs.items()
     ]
     return MirrorConfig(

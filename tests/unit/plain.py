@@ -68,7 +68,9 @@ def pythons(record: Record, minors: Iterable[str]) -> set[str]:
 
 def names_a_python(record: Record) -> bool:
     """Whether a record has anything to do with Python versions."""
-    return record["name"] in ("python", "python_abi") or any(re.fullmatch(r"python(_abi)?([ =<>!].*)?", text) for text in record["depends"])
+    return record["name"] in ("python", "python_abi") or any(
+        re.fullmatch(r"python(_abi)?([ =<>!].*)?", text) for text in record["depends"]
+    )
 
 
 def variant(build: str) -> str:
@@ -79,7 +81,13 @@ def variant(build: str) -> str:
 # -------------------------------------------------------------------------------------------- counts
 
 
-def newest(records: list[Record], count: int, minors: tuple[str, ...], group: Callable[[Record], Any], level: Callable[[Record], Any]) -> list[bool]:
+def newest(
+    records: list[Record],
+    count: int,
+    minors: tuple[str, ...],
+    group: Callable[[Record], Any],
+    level: Callable[[Record], Any],
+) -> list[bool]:
     """Keep a record if fewer than `count` distinct levels of its group are above its own, for any of its Pythons."""
     own = [pythons(record, minors or MINORS) or {"none"} for record in records]
     levels: dict[tuple[Any, str], list[Any]] = {}
@@ -91,7 +99,11 @@ def newest(records: list[Record], count: int, minors: tuple[str, ...], group: Ca
 
     def above(record: Record, python: str) -> int:
         mine = level(record)
-        return sum(1 for other in levels[group(record), python] if other != mine and (mine is None or (other is not None and other > mine)))
+        return sum(
+            1
+            for other in levels[group(record), python]
+            if other != mine and (mine is None or (other is not None and other > mine))
+        )
 
     return [any(above(record, python) < count for python in mine) for record, mine in zip(records, own, strict=True)]
 
@@ -101,7 +113,9 @@ def newest_versions(records: list[Record], count: int, minors: tuple[str, ...]) 
 
 
 def newest_builds(records: list[Record], count: int, minors: tuple[str, ...]) -> list[bool]:
-    return newest(records, count, minors, lambda r: (r["name"], r["version"], variant(r["build"])), lambda r: r["build_number"])
+    return newest(
+        records, count, minors, lambda r: (r["name"], r["version"], variant(r["build"])), lambda r: r["build_number"]
+    )
 
 
 # ------------------------------------------------------------------------------------- the whole thing
@@ -118,7 +132,10 @@ class Reading:
             rules = config.rules(config.channel(pair[0]))
             for fn, record in records.items():
                 self.why[pair, fn] = _alone(fn, record, records, rules)
-            for count, counted, word in ((rules.newest_versions, newest_versions, "older_version"), (rules.newest_builds, newest_builds, "older_build")):
+            for count, counted, word in (
+                (rules.newest_versions, newest_versions, "older_version"),
+                (rules.newest_builds, newest_builds, "older_build"),
+            ):
                 wanted = [fn for fn in records if count and self.why[pair, fn] == "wanted"]
                 for fn, stays in zip(wanted, counted([records[fn] for fn in wanted], count, rules.python), strict=True):
                     if not stays:
@@ -154,7 +171,9 @@ def _alone(fn: str, record: Record, others: dict[str, Record], rules: Selection)
     if any(matches(text, record) for text in rules.exclude):
         return "excluded"
     if rules.exclude_licenses:
-        blocked = licenses.blocked(record.get("license") or "", "", rules.exclude_licenses, runtime_exceptions=rules.runtime_exceptions)
+        blocked = licenses.blocked(
+            record.get("license") or "", "", rules.exclude_licenses, runtime_exceptions=rules.runtime_exceptions
+        )
         if blocked or (blocked is None and rules.unknown_license == "drop"):
             return "license" if blocked else "unknown_license"
     if rules.python and names_a_python(record) and not pythons(record, rules.python):
@@ -175,7 +194,11 @@ class _Platform:
         self.reading, self.channel, self.target = reading, channel, target
         entry = known(channel.name)
         bases = entry.base if entry is not None else ("conda-forge", "pkgs/main", "pkgs/r")
-        self.pairs = [pair for pair in reading.world if pair[1] in (target, "noarch") and (pair[0] == channel.name or pair[0] in bases)]
+        self.pairs = [
+            pair
+            for pair in reading.world
+            if pair[1] in (target, "noarch") and (pair[0] == channel.name or pair[0] in bases)
+        ]
         self.looked_at: set[Place] = set()
         self.unmet: set[str] = set()
         self.seen: set[str] = set()
@@ -186,7 +209,12 @@ class _Platform:
         anything = bool(todo)
         while todo:
             self.looked_at |= todo
-            texts = {text for pair, fn in todo for text in self.reading.world[pair][fn]["depends"] if not text.startswith("__")} - self.seen
+            texts = {
+                text
+                for pair, fn in todo
+                for text in self.reading.world[pair][fn]["depends"]
+                if not text.startswith("__")
+            } - self.seen
             self.seen |= texts
             todo = {place for text in texts for place in self._bring(text, ("not_included",), 0)}
             unmet = {text for text in texts if self._providers(text) and not self._met(text)}
@@ -199,7 +227,12 @@ class _Platform:
         return anything
 
     def _providers(self, text: str) -> list[Place]:
-        return [(pair, fn) for pair in self.pairs for fn, record in self.reading.world[pair].items() if matches(text, record)]
+        return [
+            (pair, fn)
+            for pair in self.pairs
+            for fn, record in self.reading.world[pair].items()
+            if matches(text, record)
+        ]
 
     def _met(self, text: str) -> bool:
         return any(self.reading.is_in(place) for place in self._providers(text))
@@ -209,10 +242,17 @@ class _Platform:
         found: set[Place] = set()
         for pair in self.pairs:
             rules = self.reading.config.rules(self.reading.config.channel(pair[0]))
-            places = [place for place in self._providers(text) if place[0] == pair and (self.reading.is_in(place) or self.reading.why[place] in which)]
+            places = [
+                place
+                for place in self._providers(text)
+                if place[0] == pair and (self.reading.is_in(place) or self.reading.why[place] in which)
+            ]
             if not any(self.reading.why[place] in which for place in places):
                 continue
-            for count, counted in ((max(rules.newest_versions, least), newest_versions), (rules.newest_builds, newest_builds)):
+            for count, counted in (
+                (max(rules.newest_versions, least), newest_versions),
+                (rules.newest_builds, newest_builds),
+            ):
                 if count:
                     stays = counted([self.reading.world[pair][fn] for _, fn in places], count, rules.python)
                     places = [place for place, stay in zip(places, stays, strict=True) if stay]

@@ -56,7 +56,7 @@ class Ask(ModalScreen[None]):
         self, title: str, hint: str, question: str | None, work: Callable[[str], Found], *, busy: str, at_once: bool
     ) -> None:
         super().__init__()
-        self._heading, self._hint, self._question, self._work, self._busy = title, hint, question, work, busy
+        self._heading, self._hint, self._question, self._job, self._busy = title, hint, question, work, busy
         self._at_once = at_once
         self._number = 0
         self.found: Found | None = None
@@ -92,7 +92,7 @@ class Ask(ModalScreen[None]):
     async def _find(self, number: int, question: str) -> None:
         answer = Answered(number)
         try:
-            answer.found = await in_thread(self._work, question)
+            answer.found = await in_thread(self._job, question)
         except Exception as error:  # noqa: BLE001 - shown in words where the answer would be
             answer.trouble = problem(error)
         self.post_message(answer)

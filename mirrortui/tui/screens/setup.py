@@ -15,7 +15,6 @@ from mirrortui.tui.estimator import Estimated, Estimator, Refined
 from mirrortui.tui.messages import DraftEdited, Said, SaveAsked
 from mirrortui.tui.reading import IndexReader, ReadingsChanged
 from mirrortui.tui.rooms import Checked, Pair, Rooms, Wrong
-from mirrortui.tui.screens.add_channel import AddChannel, NewChannel
 from mirrortui.tui.screens.base import RoomScreen
 from mirrortui.tui.screens.confirm import Confirm
 from mirrortui.tui.text import problem
@@ -27,6 +26,7 @@ from mirrortui.tui.widgets.rules_form import RulesForm
 
 if TYPE_CHECKING:  # it brings numpy, which the first frame does not wait for
     from mirrortui.selection.estimate import Estimate, SubdirEstimate
+    from mirrortui.tui.screens.add_channel import NewChannel
 
 
 class SetupScreen(RoomScreen):
@@ -47,7 +47,6 @@ class SetupScreen(RoomScreen):
         self._figures: dict[Pair, SubdirEstimate] = {}
         self._estimate: Estimate | None = None
         self._asked: MirrorConfig | None = None
-        self._waiting = False
         self._broken: dict[str, str] = {}
         self._run_seen: tuple[object, ...] = ()
         self.checked = Checked()
@@ -67,7 +66,10 @@ class SetupScreen(RoomScreen):
 
     def show_view(self, view: View) -> None:
         """The draft may have changed, or a run has ended and with it what is on disk."""
-        self.query_one(RulesForm).show(view.config)
+        form = self.query_one(RulesForm)
+        form.show(view.config)
+        if view.painted:
+            self.call_later(form.furnish)
         run = view.snapshot.run if view.snapshot is not None else None
         seen = (run.id, view.active) if run is not None else ()
         ended, self._run_seen = seen != self._run_seen and not view.active, seen
@@ -78,8 +80,7 @@ class SetupScreen(RoomScreen):
 
     def on_screen_suspend(self) -> None:
         """Nobody looks: the exact estimate is not worth its work."""
-        self._estimator.cancel()
-        if self._waiting or (self._estimate is not None and self._estimate.approximate):
+        if self._estimator.drop_exact():
             self._asked = None
 
     # ------------------------------------------------------------------------------------------- figures
@@ -95,7 +96,6 @@ class SetupScreen(RoomScreen):
 
     def _ask(self) -> None:
         self._asked = self.view.config
-        self._waiting = True
         self._estimator.ask(self.view.config, self._others())
         self._show_estimate(waiting=True)
 
@@ -110,7 +110,7 @@ class SetupScreen(RoomScreen):
 
     def on_estimated(self, event: Estimated) -> None:
         """Figures of the newest draft."""
-        self.checked, self._waiting = event.checked, False
+        self.checked = event.checked
         self._show_errors()
         if event.trouble:
             self.post_message(Said(f"No estimate: {event.trouble}", "error"))
@@ -206,10 +206,12 @@ class SetupScreen(RoomScreen):
 
     def action_add(self) -> None:
         """Open the list of channels."""
+        from mirrortui.tui.screens.add_channel import AddChannel
+
         present = frozenset(c.name for c in self.view.config.channels)
         self.app.push_screen(AddChannel(present), self._added)
 
-    def _added(self, chosen: tuple[NewChannel, ...] | None) -> None:
+    def _added(self, chosen: "tuple[NewChannel, ...] | None") -> None:
         for new in chosen or ():
             added = partial(draft.add_channel, name=new.name, upstreams=new.upstreams)
             self._edit(added)

@@ -140,18 +140,25 @@ class RulesForm(VerticalScroll, can_focus=False):
     def __init__(self) -> None:
         super().__init__(id="rules", classes="pane")
         set_title(self, "Rules")
+        self._config: MirrorConfig | None = None
         self._shown: MirrorConfig | None = None
+        self._furnished = False
+        self.rows: list[FieldRow] = []
 
     def compose(self) -> ComposeResult:
-        """One row a field, and the hint of the one with the focus."""
-        for field in FIELDS:
-            yield FieldRow(field)
+        """The hint of the field with the focus; the fields come after the first frame, which they would hold up."""
         yield Static("", id="hint", markup=False)
 
-    @property
-    def rows(self) -> list[FieldRow]:
-        """All rows."""
-        return list(self.query(FieldRow))
+    async def furnish(self) -> None:
+        """Add the fields, once."""
+        if self._furnished:
+            return
+        self._furnished = True
+        rows = [FieldRow(field) for field in FIELDS]
+        await self.mount_all(rows, before="#hint")
+        self.rows = rows
+        if self._config is not None:
+            self.show(self._config)
 
     @property
     def boxes(self) -> list[Widget]:
@@ -160,7 +167,8 @@ class RulesForm(VerticalScroll, can_focus=False):
 
     def show(self, config: MirrorConfig) -> None:
         """Show a draft."""
-        if config is self._shown:
+        self._config = config
+        if config is self._shown or not self.rows:
             return
         self._shown = config
         for row in self.rows:

@@ -1,11 +1,15 @@
 """A process that dies, or a disk that fails, at a chosen change of the file system."""
 
 import os
+import shutil
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pytest
+
+from tests.unit.mirror.tree import Tree
 
 STEPS = ("link", "mkdir", "rename", "replace", "rmdir", "unlink", "remove", "utime")
 WRITES = ("write_bytes", "write_text")
@@ -25,7 +29,7 @@ class Crash:
         self.stop, self.error, self.count, self.seen = stop, error or Killed(), 0, list[str]()
         self._patch = pytest.MonkeyPatch()
 
-    def __enter__(self) -> "Crash":
+    def __enter__(self) -> Self:
         for name in STEPS:
             self._patch.setattr(os, name, self._wrapped(name, getattr(os, name)))
         for name in WRITES:
@@ -44,6 +48,28 @@ class Crash:
             return real(*arguments, **options)
 
         return step
+
+
+class Copies:
+    """Trees that are all copies of one, as it was closed: hard links in it stay links."""
+
+    def __init__(self, tree: Tree) -> None:
+        tree.inventory.close()
+        self.pristine, self.made = tree.root.parent, list[Tree]()
+
+    def take(self) -> Tree:
+        """The next copy."""
+        self.close()
+        base = self.pristine.with_name(f"copy-{len(self.made)}")
+        subprocess.run(["cp", "-a", self.pristine, base], check=True)
+        self.made.append(Tree(base))
+        return self.made[-1]
+
+    def close(self) -> None:
+        """Close the last copy."""
+        if self.made:
+            self.made[-1].inventory.close()
+            shutil.rmtree(self.made[-1].root.parent)
 
 
 def full_disk() -> OSError:

@@ -29,8 +29,8 @@ class Tree:
 
     def __init__(self, base: Path) -> None:
         self.root, self.state = base / "root", base / "state"
-        self.root.mkdir()
-        self.state.mkdir()
+        self.root.mkdir(exist_ok=True)
+        self.state.mkdir(exist_ok=True)
         self.store, self.inventory = Store(self.root), Inventory(self.state, write=True)
 
     def config(

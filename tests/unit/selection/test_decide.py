@@ -62,7 +62,10 @@ def test_asking_twice_gives_the_same(lab: Lab) -> None:
 def test_the_exact_answer_obeys_every_rule(lab: Lab) -> None:
     """What closing brings in was thrown out by nothing but not being named, or by being older."""
     for rules in COMBINATIONS:
-        closed, alone = indexes.reasons(lab.decide(**rules)), indexes.reasons(lab.decide(**(rules | {"with_dependencies": False})))
+        closed, alone = (
+            indexes.reasons(lab.decide(**rules)),
+            indexes.reasons(lab.decide(**(rules | {"with_dependencies": False}))),
+        )
         for where, reason in closed.items():
             if reason == Reason.DEPENDENCY:
                 assert alone[where] in (Reason.NOT_INCLUDED, Reason.OLDER_VERSION, Reason.OLDER_BUILD)
@@ -70,7 +73,9 @@ def test_the_exact_answer_obeys_every_rule(lab: Lab) -> None:
                 assert reason == alone[where]
 
 
-def test_without_rules_nothing_is_closed_and_no_dependency_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_rules_nothing_is_closed_and_no_dependency_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     lab = Lab(tmp_path, {LINUX: [pkg("a-1-0.conda", "b", "nowhere"), "b-1-0.conda"]})
     monkeypatch.setattr(closure, "close", None)
     assert (lab.decide().broken, len(lab.kept())) == ((), 2)
@@ -79,7 +84,11 @@ def test_without_rules_nothing_is_closed_and_no_dependency_is_read(tmp_path: Pat
 
 def test_an_empty_catalog_and_missing_subdirs(tmp_path: Path) -> None:
     config = indexes.config(tmp_path, [LINUX, NOARCH], include=["a"])
-    for catalog in (Catalog({}), Catalog({LINUX: made.missing(tmp_path / "state")}), Catalog({NOARCH: made.index(tmp_path / "state", made.table(), subdir="noarch")})):
+    for catalog in (
+        Catalog({}),
+        Catalog({LINUX: made.missing(tmp_path / "state")}),
+        Catalog({NOARCH: made.index(tmp_path / "state", made.table(), subdir="noarch")}),
+    ):
         for answer in (decide(catalog, config), decide_quickly(catalog, config)):
             assert (indexes.kept(answer), answer.broken) == ([], ())
 
@@ -100,17 +109,31 @@ def test_a_rule_that_cannot_be_read_is_the_operators_error(lab: Lab, ask: Any) -
 def test_a_subset_of_a_real_channel_is_closed_in_both_ways(shared: Path, tmp_path: Path) -> None:
     found = {}
     for subdir in ("osx-64", "noarch"):
-        data = zstandard.ZstdDecompressor().stream_reader((shared / "repodata/conda-forge-python-subset-2024" / subdir / "repodata.json.zst").read_bytes()).read()
+        data = (
+            zstandard.ZstdDecompressor()
+            .stream_reader(
+                (shared / "repodata/conda-forge-python-subset-2024" / subdir / "repodata.json.zst").read_bytes()
+            )
+            .read()
+        )
         found["conda-forge", subdir] = made.index(tmp_path / "state", data, "conda-forge", subdir)
     catalog = Catalog(found)
-    config = indexes.config(tmp_path, catalog.indexes, include=["pip >=23"], python=["3.9"], formats="prefer-conda", newest_versions=1)
+    config = indexes.config(
+        tmp_path, catalog.indexes, include=["pip >=23"], python=["3.9"], formats="prefer-conda", newest_versions=1
+    )
     exact = decide(catalog, config)
     counts = {pair: int(item.mask.sum()) for pair, item in exact.selection.subdirs.items()}
     assert 20 < sum(counts.values()) < 400
     assert exact.broken == ()
-    names = {item.index.names[n] for item in exact.selection.subdirs.values() for n in item.index.name[item.mask].tolist()}
+    names = {
+        item.index.names[n] for item in exact.selection.subdirs.values() for n in item.index.name[item.mask].tolist()
+    }
     assert {"pip", "python", "openssl", "setuptools", "wheel", "tzdata", "ca-certificates"} <= names
-    pythons = [fn for item in exact.selection.subdirs.values() for fn in item.index.fns(item.mask) if fn.startswith("python-")]
+    pythons = [
+        fn for item in exact.selection.subdirs.values() for fn in item.index.fns(item.mask) if fn.startswith("python-")
+    ]
     assert pythons
     assert all(fn.startswith("python-3.9.") for fn in pythons)
-    assert sum(int(item.mask.sum()) for item in decide_quickly(catalog, config).selection.subdirs.values()) >= sum(counts.values())
+    assert sum(int(item.mask.sum()) for item in decide_quickly(catalog, config).selection.subdirs.values()) >= sum(
+        counts.values()
+    )

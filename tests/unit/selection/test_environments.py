@@ -10,121 +10,50 @@ import pytest
 from mirrortui.errors import ConfigError
 from mirrortui.selection import environments
 from mirrortui.selection.environments import LockedFile, Seeds, seeds
-from mirrortui.selection.reasons import Reason
-from tests.unit import indexes
-from tests.unit.catalog import made
-from tests.unit.indexes import Lab, pkg
-
-SHA, MD5 = "ab" * 32, "cd" * 16
-URL = "https://conda.anaconda.org/conda-forge/linux-64/numpy-1.26.4-py312h_0.conda"
-
-ENVIRONMENT = """\
-name: lab
-channels: [conda-forge]
-dependencies:
-  - python=3.12
-  - conda-forge::numpy >=1.26,<2  # why
-  - pip
-  - pip:
-      - some-wheel==1.0
-"""
-ENV_EXPORT = """\
-name: lab
-channels: [conda-forge]
-dependencies:
-  - numpy=1.26.4=py312h_0
-  - conda-forge::tzdata=2024a=h0c530f3_0
-  - pip:
-      - some-wheel==1.0
-prefix: /opt/lab
-"""
-CONDA_LOCK = f"""\
-version: 1
-metadata:
-  content_hash: {{linux-64: {SHA}}}
-  channels: [{{url: conda-forge, used_env_vars: []}}]
-package:
-- name: numpy
-  version: 1.26.4
-  manager: conda
-  platform: linux-64
-  dependencies: {{python: '>=3.12'}}
-  url: {URL}
-  hash: {{md5: {MD5}, sha256: {SHA}}}
-  category: main
-  optional: false
-- name: wheelish
-  version: '1.0'
-  manager: pip
-  platform: linux-64
-  url: https://files.pythonhosted.org/wheelish-1.0.conda
-  hash: {{sha256: {SHA}}}
-"""
-PIXI_LOCK = f"""\
-version: 6
-environments:
-  default:
-    channels: [{{url: https://conda.anaconda.org/conda-forge/}}]
-    packages:
-      linux-64:
-      - conda: {URL}
-packages:
-- conda: {URL}
-  sha256: {SHA}
-  md5: {MD5}
-  depends: [python >=3.12]
-- conda: .
-  name: own
-- pypi: https://files.pythonhosted.org/wheelish-1.0-py3-none-any.whl
-  sha256: {SHA}
-"""
-OLD_PIXI_LOCK = f"""\
-version: 4
-packages:
-- kind: conda
-  name: numpy
-  url: {URL}
-  sha256: {SHA}
-  md5: {MD5}
-- kind: pypi
-  name: wheelish
-  url: https://files.pythonhosted.org/wheelish-1.0-py3-none-any.whl
-"""
-EXPLICIT = f"""\
-# This file may be used to create an environment using:
-# $ conda create --name <env> --file <this file>
-# platform: linux-64
-@EXPLICIT
-{URL}#{MD5}
-https://repo.anaconda.com/pkgs/main/noarch/tzdata-2024a-h_0.tar.bz2
-"""
-LIST_EXPORT = """\
-# This file may be used to create an environment using:
-# platform: linux-64
-numpy=1.26.4=py312h_0
-tzdata=2024a=h0c530f3_0
-wheelish=1.0=pypi_0
-"""
+from tests.unit.selection.environment_files import (
+    CONDA_LOCK,
+    ENV_EXPORT,
+    ENVIRONMENT,
+    EXPLICIT,
+    LIST_EXPORT,
+    MD5,
+    OLD_PIXI_LOCK,
+    PIXI_LOCK,
+    SHA,
+    URL,
+    write,
+)
 
 FULL = LockedFile("conda-forge", "linux-64", "numpy-1.26.4-py312h_0.conda", SHA, MD5)
-
-
-def write(folder: Path, name: str, text: str | bytes) -> str:
-    path = folder / name
-    path.write_bytes(text if isinstance(text, bytes) else text.encode())
-    return str(path)
 
 
 @pytest.mark.parametrize(
     ("name", "text", "expected"),
     [
         ("environment.yml", ENVIRONMENT, Seeds(specs=("python=3.12", "conda-forge::numpy >=1.26,<2", "pip"))),
-        ("environment.yaml", ENV_EXPORT, Seeds(builds=("numpy==1.26.4=py312h_0", "conda-forge::tzdata==2024a=h0c530f3_0"))),
+        (
+            "environment.yaml",
+            ENV_EXPORT,
+            Seeds(builds=("numpy==1.26.4=py312h_0", "conda-forge::tzdata==2024a=h0c530f3_0")),
+        ),
         ("conda-lock.yml", CONDA_LOCK, Seeds(files=(FULL,))),
         ("pixi.lock", PIXI_LOCK, Seeds(files=(FULL,))),
         ("pixi.lock", OLD_PIXI_LOCK, Seeds(files=(FULL,))),
-        ("explicit.txt", EXPLICIT, Seeds(files=(LockedFile("conda-forge", "linux-64", "numpy-1.26.4-py312h_0.conda", "", MD5), LockedFile("pkgs/main", "noarch", "tzdata-2024a-h_0.tar.bz2")))),
-        ("export.txt", LIST_EXPORT, Seeds(builds=("numpy==1.26.4=py312h_0", "tzdata==2024a=h0c530f3_0", "wheelish==1.0=pypi_0"))),
+        (
+            "explicit.txt",
+            EXPLICIT,
+            Seeds(
+                files=(
+                    LockedFile("conda-forge", "linux-64", "numpy-1.26.4-py312h_0.conda", "", MD5),
+                    LockedFile("pkgs/main", "noarch", "tzdata-2024a-h_0.tar.bz2"),
+                )
+            ),
+        ),
+        (
+            "export.txt",
+            LIST_EXPORT,
+            Seeds(builds=("numpy==1.26.4=py312h_0", "tzdata==2024a=h0c530f3_0", "wheelish==1.0=pypi_0")),
+        ),
         ("specs.txt", "python=3.12\n\n# comment\n numpy >=1.26 \n", Seeds(specs=("python=3.12", "numpy >=1.26"))),
         ("mixed.txt", "numpy=1.26.4=py312h_0\nscipy\n", Seeds(specs=("numpy=1.26.4=py312h_0", "scipy"))),
         ("glob.txt", "numpy=1.26.4=py312*\n", Seeds(specs=("numpy=1.26.4=py312*",))),
@@ -139,9 +68,14 @@ def test_each_kind_of_file_is_understood(tmp_path: Path, name: str, text: str, e
 @pytest.mark.parametrize("name", ["conda-linux-64.lock", "list.yml", "list.txt", "no-suffix"])
 @pytest.mark.parametrize("start", [b"", b"\xef\xbb\xbf"])
 @pytest.mark.parametrize("newline", [b"\n", b"\r\n"])
-def test_an_explicit_list_is_known_by_its_mark_not_by_its_name(tmp_path: Path, name: str, start: bytes, newline: bytes) -> None:
+def test_an_explicit_list_is_known_by_its_mark_not_by_its_name(
+    tmp_path: Path, name: str, start: bytes, newline: bytes
+) -> None:
     text = start + EXPLICIT.encode().replace(b"\n", newline)
-    assert [file.fn for file in seeds((write(tmp_path, name, text),)).files] == ["numpy-1.26.4-py312h_0.conda", "tzdata-2024a-h_0.tar.bz2"]
+    assert [file.fn for file in seeds((write(tmp_path, name, text),)).files] == [
+        "numpy-1.26.4-py312h_0.conda",
+        "tzdata-2024a-h_0.tar.bz2",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -155,7 +89,11 @@ def test_an_explicit_list_is_known_by_its_mark_not_by_its_name(tmp_path: Path, n
 )  # fmt: skip
 def test_a_line_of_an_explicit_list(tmp_path: Path, line: str, expected: tuple[str, str, str]) -> None:
     (file,) = seeds((write(tmp_path, "list.txt", f"@EXPLICIT\n{line}\n"),)).files
-    assert (file.channel, file.sha256, file.md5, file.subdir, file.fn) == (*expected, "linux-64", "numpy-1.26.4-py312h_0.conda")
+    assert (file.channel, file.sha256, file.md5, file.subdir, file.fn) == (
+        *expected,
+        "linux-64",
+        "numpy-1.26.4-py312h_0.conda",
+    )
 
 
 @pytest.mark.parametrize(
@@ -168,7 +106,7 @@ def test_a_url_is_of_a_channel_on_whatever_host(said: str, channel: str, same: b
 
 
 BAD = [
-    "dependencies: " + "[" * 1500, "{a: " * 3000, "a: b: c", "", "null", "5", "- a", "dependencies:", "dependencies: {a: b}", "packages: 5", "name: x", "a: 2001-99-99", 'a: !!int "zz"',
+    "dependencies: " + "[" * 1000, "{a: " * 1000, "a: b: c", "", "null", "5", "- a", "dependencies:", "dependencies: {a: b}", "packages: 5", "name: x", "a: 2001-99-99", 'a: !!int "zz"',
     "a: !!bool x", 'dependencies: !!python/object/apply:os.system ["id"]', "dependencies: [*x]", "---\na: 1\n---\nb: 2", "dependencies: [a]\ndependencies: [b]", "dependencies: ['a >==']",
     "dependencies: ['']", "packages: [{conda: 'x/../y/a-1-0.conda'}]", "packages: [{conda: 'https://h/c/linux-64/../../etc-1-0.conda'}]", "packages: [{conda: 'http://[::1/c/linux-64/a-1-0.conda'}]",
     "packages: [{conda: 'https://h/c/linux 64/a-1-0.conda'}]", "packages: [{conda: 'https://h/c/linux-64/a%2f..-1-0.conda'}]", "@EXPLICIT\nnumpy", "@EXPLICIT\nhttps://h/c/linux-64/readme.txt",
@@ -196,7 +134,7 @@ def test_the_line_of_an_error_is_told(tmp_path: Path) -> None:
 def test_a_file_that_is_not_there_is_named(tmp_path: Path, make: Any) -> None:
     path = tmp_path / "gone.yml"
     make(path)
-    with pytest.raises(ConfigError, match="gone.yml"):
+    with pytest.raises(ConfigError, match=r"gone\.yml"):
         seeds((str(path),))
 
 
@@ -209,7 +147,11 @@ def test_a_huge_file_is_refused_unread(tmp_path: Path) -> None:
 
 
 def test_many_references_to_one_list_do_not_grow(tmp_path: Path) -> None:
-    lines = ["a: &a [x, x]", *(f"{chr(98 + i)}: &{chr(98 + i)} [*{chr(97 + i)}, *{chr(97 + i)}, *{chr(97 + i)}]" for i in range(20)), "dependencies: [numpy, *u]"]
+    lines = [
+        "a: &a [x, x]",
+        *(f"{chr(98 + i)}: &{chr(98 + i)} [*{chr(97 + i)}, *{chr(97 + i)}, *{chr(97 + i)}]" for i in range(20)),
+        "dependencies: [numpy, *u]",
+    ]
     began = time.monotonic()
     assert seeds((write(tmp_path, "environment.yml", "\n".join(lines)),)).specs == ("numpy",)
     assert time.monotonic() - began < 5
@@ -222,76 +164,3 @@ def test_several_files_are_one_wish_and_a_changed_file_is_read_anew(tmp_path: Pa
     os.utime(one, ns=(1, 1))
     assert seeds((one, two)).specs == ("scipy", "pandas")
     assert seeds(()) == Seeds()
-
-
-# ------------------------------------------------------------------------------------ in a selection
-
-FORGE, MAIN, NOARCH = ("conda-forge", "linux-64"), ("pkgs/main", "linux-64"), ("conda-forge", "noarch")
-
-
-@pytest.fixture
-def lab(tmp_path: Path) -> Lab:
-    world = {
-        FORGE: [
-            pkg("numpy-1.26.4-py312h_0.conda", "blas >=1", license="GPL-3.0-only"), pkg("numpy-1.26.4-py312h_0.tar.bz2", "blas >=1"), pkg("numpy-1.26.4-py312h_1.conda", "blas >=1"),
-            pkg("numpy-2.0.0-py312h_0.conda", "blas >=1"), "blas-1-0.conda", "blas-2-0.conda", "rest-1-0.conda",
-        ],
-        MAIN: ["numpy-1.26.4-py312h_0.conda"],
-        NOARCH: ["tzdata-2024a-h0c530f3_0.conda"],
-    }  # fmt: skip
-    return Lab(tmp_path, world)
-
-
-NUMPY, TWIN = "conda-forge/linux-64/numpy-1.26.4-py312h_0.conda", "conda-forge/linux-64/numpy-1.26.4-py312h_0.tar.bz2"
-
-
-@pytest.mark.parametrize("name", ["conda-lock.yml", "pixi.lock", "explicit.txt"])
-def test_a_lock_pins_its_very_files_and_nothing_else(lab: Lab, name: str) -> None:
-    """Whatever the rules say of them, and without other builds of what they need."""
-    text = {"conda-lock.yml": CONDA_LOCK, "pixi.lock": PIXI_LOCK, "explicit.txt": EXPLICIT}[name]
-    text = text.replace(SHA, made.record("numpy-1.26.4-py312h_0.conda")["sha256"]).replace(MD5, made.record("numpy-1.26.4-py312h_0.conda")["md5"])
-    path = write(lab.base, name, text)
-    for rules in ({}, {"exclude": ["numpy"]}, {"exclude_licenses": ["GPL"]}, {"newest_versions": 1, "max_size": "1 B", "before": "2001-01-01"}, {"formats": "prefer-conda"}):
-        decision = lab.decide(environments=[path], **rules)
-        assert indexes.kept(decision) == [NUMPY]
-        assert indexes.reasons(decision)[NUMPY] == Reason.PINNED
-        assert decision.broken == ()
-
-
-@pytest.mark.parametrize(("key", "value"), [("sha256", "0" * 64), ("md5", "0" * 32)])
-def test_a_file_whose_bytes_are_others_today_is_not_the_locked_one(lab: Lab, key: str, value: str) -> None:
-    """A hash of either kind tells, where the lock and the record have it."""
-    hashes = {key: value} if key == "sha256" else {"md5": value}
-    path = write(lab.base, "pixi.lock", f"version: 6\npackages:\n- conda: {URL}\n" + "".join(f"  {k}: '{v}'\n" for k, v in hashes.items()))
-    assert lab.kept(environments=[path]) == []
-    assert lab.kept(environments=[write(lab.base, "bare.lock", f"version: 6\npackages:\n- conda: {URL}\n")]) == [NUMPY]
-
-
-def test_a_lock_with_one_hash_of_two_is_judged_by_that(tmp_path: Path) -> None:
-    lab = Lab(tmp_path, {FORGE: [("numpy-1.26.4-py312h_0.conda", {"sha256": ..., "md5": MD5})]})
-    for hashes, kept in ((f"  sha256: {SHA}\n", True), (f"  sha256: {SHA}\n  md5: {MD5}\n", True), (f"  md5: '{'0' * 32}'\n", False)):
-        path = write(tmp_path, f"{len(hashes)}{kept}.lock", f"packages:\n- conda: {URL}\n{hashes}")
-        assert bool(lab.kept(environments=[path])) is kept
-
-
-def test_an_export_pins_its_builds_in_one_format(lab: Lab) -> None:
-    path = write(lab.base, "export.txt", LIST_EXPORT)
-    both = ["conda-forge/noarch/tzdata-2024a-h0c530f3_0.conda", "pkgs/main/linux-64/numpy-1.26.4-py312h_0.conda"]
-    assert lab.kept(environments=[path], formats="prefer-conda", exclude_licenses=["GPL"]) == [NUMPY, *both]
-    assert lab.kept(environments=[path], formats="all") == [NUMPY, TWIN, *both]
-    assert lab.kept(environments=[write(lab.base, "environment.yml", ENV_EXPORT)], formats="conda") == [NUMPY, *both]
-
-
-def test_what_an_environment_asks_for_is_closed_and_obeys_the_rules(lab: Lab) -> None:
-    path = write(lab.base, "environment.yml", "dependencies: [numpy 1.*]")
-    assert lab.kept(environments=[path], formats="conda") == [f"conda-forge/linux-64/{fn}.conda" for fn in ("blas-1-0", "blas-2-0", "numpy-1.26.4-py312h_0", "numpy-1.26.4-py312h_1")] + [
-        "pkgs/main/linux-64/numpy-1.26.4-py312h_0.conda"
-    ]
-    assert lab.kept(environments=[path], formats="conda", exclude_licenses=["GPL"], newest_versions=1) == [
-        "conda-forge/linux-64/blas-2-0.conda", "conda-forge/linux-64/numpy-1.26.4-py312h_1.conda", "pkgs/main/linux-64/numpy-1.26.4-py312h_0.conda",
-    ]  # fmt: skip
-
-
-def test_wishes_of_file_and_include_add_up(lab: Lab) -> None:
-    lock = write(lab.base, "bare.lock", f"packages:\n- conda: {URL}\n")
-    assert lab.kept(environments=[lock], include=["rest"]) == [NUMPY, "conda-forge/linux-64/rest-1-0.conda"]

@@ -13,7 +13,6 @@ from click.testing import CliRunner
 from mirrortui import config as toml
 from mirrortui.cli.main import app
 from mirrortui.errors import ConfigError
-from mirrortui.selection.chains import Chains
 from mirrortui.selection.explain import Answer, explain
 from mirrortui.selection.reasons import WORDS, Reason
 from tests.unit import indexes
@@ -72,7 +71,13 @@ def test_each_reason_comes_with_its_rule(lab: Lab, fn: str, rules: dict[str, Any
     if "environments" in rules:
         rules = rules | {"environments": [str(lab.base / name) for name in rules["environments"]]}
     answer = one(lab, fn, **rules)
-    assert (answer.fn, answer.reason, answer.rule, answer.kept, answer.chain) == (fn, reason, rule.format(base=lab.base), reason < 100, ())
+    assert (answer.fn, answer.reason, answer.rule, answer.kept, answer.chain) == (
+        fn,
+        reason,
+        rule.format(base=lab.base),
+        reason < 100,
+        (),
+    )
     assert answer.words == WORDS[reason]
     assert json.loads(json.dumps(answer.to_json())) == {
         "channel": "c", "subdir": "linux-64", "fn": fn, "in": reason < 100, "reason": reason.name.lower().replace("_", "-"), "words": WORDS[reason], "rule": answer.rule, "chain": [],
@@ -89,7 +94,10 @@ def test_the_rules_of_the_records_own_channel_are_told(tmp_path: Path) -> None:
 
 
 def test_a_spec_finds_its_records_newest_first_in_every_subdir(tmp_path: Path) -> None:
-    lab = Lab(tmp_path, {LINUX: ["a-1.9-0.conda", "a-1.10-0.conda", "a-1.10-1.conda", "ab-1-0.conda"], NOARCH: ["a-1.2-0.conda"]})
+    lab = Lab(
+        tmp_path,
+        {LINUX: ["a-1.9-0.conda", "a-1.10-0.conda", "a-1.10-1.conda", "ab-1-0.conda"], NOARCH: ["a-1.2-0.conda"]},
+    )
     assert [a.fn for a in ask(lab, "a")] == ["a-1.10-1.conda", "a-1.10-0.conda", "a-1.9-0.conda", "a-1.2-0.conda"]
     assert [a.fn for a in ask(lab, "a >=1.5,<1.10")] == ["a-1.9-0.conda"]
     assert [a.subdir for a in ask(lab, "*[subdir=noarch]")] == ["noarch"]
@@ -97,12 +105,35 @@ def test_a_spec_finds_its_records_newest_first_in_every_subdir(tmp_path: Path) -
     assert len(explain(lab.config(), lab.decide(), "*", limit=2)) == 2
 
 
-@pytest.mark.parametrize("question", ["a-2-0.conda", "https://up/c/linux-64/a-2-0.conda", "https://h/x/c/linux-64/a-2-0.conda", "a 2 0", "a==2=0", "*[fn=a-2-0.conda]", "c::a 2", "c/linux-64::a 2", "A 2"])
+@pytest.mark.parametrize(
+    "question",
+    [
+        "a-2-0.conda",
+        "https://up/c/linux-64/a-2-0.conda",
+        "https://h/x/c/linux-64/a-2-0.conda",
+        "a 2 0",
+        "a==2=0",
+        "*[fn=a-2-0.conda]",
+        "c::a 2",
+        "c/linux-64::a 2",
+        "A 2",
+    ],
+)
 def test_one_record_is_found_in_many_ways(lab: Lab, question: str) -> None:
     assert one(lab, question).fn == "a-2-0.conda"
 
 
-@pytest.mark.parametrize("question", ["nothing", "a-9-0.conda", "https://up/d/linux-64/a-2-0.conda", "a-2-0.conda\n", "x" * 500 + ".conda", "c::a-2-0.conda"])
+@pytest.mark.parametrize(
+    "question",
+    [
+        "nothing",
+        "a-9-0.conda",
+        "https://up/d/linux-64/a-2-0.conda",
+        "a-2-0.conda\n",
+        "x" * 500 + ".conda",
+        "c::a-2-0.conda",
+    ],
+)
 def test_what_is_not_there_has_no_answer(lab: Lab, question: str) -> None:
     try:
         assert ask(lab, question) == []
@@ -116,95 +147,21 @@ def test_a_question_that_cannot_be_read_is_the_askers_error(lab: Lab, question: 
         ask(lab, question)
 
 
-def test_a_name_that_comes_twice_is_answered_for_the_one_that_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_name_that_comes_twice_is_answered_for_the_one_that_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from mirrortui.catalog import cache
     from mirrortui.catalog.index import Catalog
     from mirrortui.selection.decide import decide
 
     monkeypatch.setattr(cache.unpacked, "__defaults__", (20,))
     entries = [f'"a-1-0.conda":{{"name":"a","version":"{v}","build":"0"}}' for v in (1, 2)]
-    catalog = Catalog({LINUX: made.index(tmp_path / "state", ('{"packages.conda":{' + ",".join(entries) + "}}").encode())})
+    catalog = Catalog(
+        {LINUX: made.index(tmp_path / "state", ('{"packages.conda":{' + ",".join(entries) + "}}").encode())}
+    )
     config = indexes.config(tmp_path, [LINUX])
     assert [a.reason for a in explain(config, decide(catalog, config), "a-1-0.conda")] == [Reason.WANTED]
     assert [a.reason for a in explain(config, decide(catalog, config), "a")] == [Reason.WANTED, Reason.REPLACED]
-
-
-# -------------------------------------------------------------------------------------------- chains
-
-
-def chain(lab: Lab, question: str, **rules: Any) -> list[str]:
-    return [f"{fn.removesuffix('.conda')}: {text}" for fn, text in one(lab, question, **rules).chain]
-
-
-def test_the_chain_leads_from_a_wanted_record_down(tmp_path: Path) -> None:
-    lab = Lab(tmp_path, {LINUX: [pkg("a-1-0.conda", "b >=1"), pkg("c-1-0.conda", "d"), "d-1-0.conda"], NOARCH: [pkg("b-1-0.conda", "c <2")]})
-    assert chain(lab, "d-1-0.conda", include=["a"]) == ["a-1-0: b >=1", "b-1-0: c <2", "c-1-0: d"]
-    assert chain(lab, "d-1-0.conda", include=["a", "c"]) == ["c-1-0: d"]
-    assert chain(lab, "d-1-0.conda", include=["a", "d"]) == []
-    assert one(lab, "d-1-0.conda", include=["a"]).to_json()["chain"][0] == {"fn": "a-1-0.conda", "depends": "b >=1"}
-
-
-def test_a_long_chain_is_told_whole(tmp_path: Path) -> None:
-    lab = Lab(tmp_path, {LINUX: [pkg(f"a{n}-1-0.conda", f"a{n + 1}") for n in range(40)] + ["a40-1-0.conda"]})
-    assert chain(lab, "a40-1-0.conda", include=["a0"]) == [f"a{n}-1-0: a{n + 1}" for n in range(40)]
-
-
-def test_a_chain_does_not_go_round_in_circles(tmp_path: Path) -> None:
-    """The records that asked first lie behind others that need the same, and need it because they were brought in by it."""
-    world = {LINUX: [pkg("a0-1-0.conda", "x"), pkg("a1-1-0.conda", "t"), pkg("t-1-0.conda", "u"), pkg("u-1-0.conda", "a1"), pkg("x-1-0.conda", "y"), pkg("y-1-0.conda", "t")]}
-    assert chain(Lab(tmp_path, world), "u-1-0.conda", include=["a0"]) == ["a0-1-0: x", "x-1-0: y", "y-1-0: t", "t-1-0: u"]
-
-
-def test_what_a_lock_pins_starts_no_chain(tmp_path: Path) -> None:
-    lab = Lab(tmp_path, {LINUX: [pkg("a-1-0.conda", "b"), pkg("z-1-0.conda", "b"), "b-1-0.conda"]})
-    (tmp_path / "lock.txt").write_text("@EXPLICIT\nhttps://h/c/linux-64/a-1-0.conda\n")
-    assert chain(lab, "b-1-0.conda", include=["z"], environments=[str(tmp_path / "lock.txt")]) == ["z-1-0: b"]
-
-
-def test_the_chain_across_channels_and_platforms(tmp_path: Path) -> None:
-    world = {
-        ("bioconda", "linux-64"): [pkg("tool-1-0.conda", "lib")], ("conda-forge", "osx-64"): [pkg("lib-1-0.conda", "pure"), "deep-1-0.conda"],
-        ("conda-forge", "linux-64"): [pkg("lib-1-0.conda", "pure"), "deep-1-0.conda"], ("conda-forge", "noarch"): [pkg("pure-1-0.conda", "deep")],
-    }  # fmt: skip
-    lab = Lab(tmp_path, world)
-    answers = ask(lab, "deep", {"bioconda": {"include": ["tool"]}}, include=["nothing"])
-    assert [(a.subdir, a.kept) for a in answers] == [("osx-64", True), ("linux-64", True)]
-    assert answers[1].chain == (("tool-1-0.conda", "lib"), ("lib-1-0.conda", "pure"), ("pure-1-0.conda", "deep"))
-    assert answers[0].chain == answers[1].chain  # noarch is seen from osx-64, too
-
-
-def test_an_older_release_says_who_needs_it(tmp_path: Path) -> None:
-    lab = Lab(tmp_path, {LINUX: [pkg("a-1-0.conda", "b <2"), "b-1-0.conda", "b-2-0.conda", "b-0-0.conda"]})
-    assert chain(lab, "b-1-0.conda", newest_versions=1) == ["a-1-0: b <2"]
-    assert one(lab, "b-0-0.conda", newest_versions=1).reason == Reason.OLDER_VERSION
-
-
-def test_every_dependency_of_a_real_selection_has_a_chain_that_holds(shared: Path, tmp_path: Path) -> None:
-    from mirrortui.catalog.index import Catalog
-    from mirrortui.selection.closure import parsed, provide
-    from mirrortui.selection.decide import decide
-
-    found = {}
-    for subdir in ("osx-arm64", "noarch"):
-        import zstandard
-
-        packed = (shared / "repodata/conda-forge-python-subset-2024" / subdir / "repodata.json.zst").read_bytes()
-        found["conda-forge", subdir] = made.index(tmp_path / "state", zstandard.ZstdDecompressor().stream_reader(packed).read(), "conda-forge", subdir)
-    catalog = Catalog(found)
-    config = indexes.config(tmp_path, catalog.indexes, include=["wheel >=0.40"], newest_versions=2)
-    decision = decide(catalog, config)
-    chains, count = Chains(decision), 0
-    where = {fn: (pair, row) for pair, item in decision.selection.subdirs.items() for row, fn in enumerate(item.index.fns())}
-    for pair, item in decision.selection.subdirs.items():
-        for row in (item.reasons == Reason.DEPENDENCY).nonzero()[0].tolist():
-            steps, count = chains.to((pair, row)), count + 1
-            first_pair, first_row = where[steps[0][0]]
-            assert decision.selection.subdirs[first_pair].reasons[first_row] == Reason.WANTED
-            for (_, text), (fn, _) in zip(steps, [*steps[1:], (item.index.fn(row), "")], strict=True):
-                spec, (child_pair, child_row) = parsed(text), where[fn]
-                assert spec is not None
-                assert child_row in provide(spec, catalog.indexes[child_pair])
-    assert count > 20
 
 
 # ------------------------------------------------------------------------------------------ the verb
@@ -222,8 +179,14 @@ def test_the_verb_prints_json_of_a_stable_shape(on_disk: tuple[Lab, str]) -> Non
     _, path = on_disk
     result = CliRunner().invoke(app, ["explain", "--json", "-c", path, "*"], standalone_mode=False)
     answers = json.loads(result.stdout)
-    assert [(a["fn"], a["in"], a["reason"]) for a in answers] == [("a-1-0.conda", True, "wanted"), ("b-1-0.conda", True, "dependency"), ("z-1-0.conda", False, "not-included")]
-    assert {tuple(sorted(a)) for a in answers} == {("chain", "channel", "fn", "in", "reason", "rule", "subdir", "words")}
+    assert [(a["fn"], a["in"], a["reason"]) for a in answers] == [
+        ("a-1-0.conda", True, "wanted"),
+        ("b-1-0.conda", True, "dependency"),
+        ("z-1-0.conda", False, "not-included"),
+    ]
+    assert {tuple(sorted(a)) for a in answers} == {
+        ("chain", "channel", "fn", "in", "reason", "rule", "subdir", "words")
+    }
     assert answers[1]["chain"] == [{"fn": "a-1-0.conda", "depends": "b"}]
 
 
@@ -231,7 +194,10 @@ def test_the_verb_tells_people_and_shell(on_disk: tuple[Lab, str]) -> None:
     _, path = on_disk
     command = [sys.executable, "-m", "mirrortui", "explain", "-c", path]
     done = subprocess.run([*command, "b-1-0.conda"], capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stdout) == (0, "in  c/linux-64/b-1-0.conda: needed by a wanted package\n      a-1-0.conda needs b\n")
+    assert (done.returncode, done.stdout) == (
+        0,
+        "in  c/linux-64/b-1-0.conda: needed by a wanted package\n      a-1-0.conda needs b\n",
+    )
     done = subprocess.run([*command, "nothing"], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (1, "")
     assert "no index at hand holds a record of nothing" in done.stderr
@@ -242,10 +208,32 @@ def test_the_verb_tells_people_and_shell(on_disk: tuple[Lab, str]) -> None:
 
 def test_hostile_records_are_explained_without_a_crash(tmp_path: Path) -> None:
     values = [None, 5, -1, "x", [], {}, True, 1e300, "\x1b[31m\u202e", 10**30]
-    fields = ["size", "timestamp", "license", "license_family", "depends", "sha256", "md5", "build_number", "constrains", "noarch"]
-    entries = [(f"p{i}x{j}-1-0.conda", {key: value}) for (i, key), (j, value) in itertools.product(enumerate(fields), enumerate(values))]
+    fields = [
+        "size",
+        "timestamp",
+        "license",
+        "license_family",
+        "depends",
+        "sha256",
+        "md5",
+        "build_number",
+        "constrains",
+        "noarch",
+    ]
+    entries = [
+        (f"p{i}x{j}-1-0.conda", {key: value})
+        for (i, key), (j, value) in itertools.product(enumerate(fields), enumerate(values))
+    ]
     lab = Lab(tmp_path, {LINUX: entries})
-    rules: dict[str, Any] = {"exclude_licenses": ["GPL"], "unknown_license": "drop", "max_size": "1 GB", "before": "2024-01-01", "newest_versions": 1, "python": ["3.12"], "include": ["p*"]}
+    rules: dict[str, Any] = {
+        "exclude_licenses": ["GPL"],
+        "unknown_license": "drop",
+        "max_size": "1 GB",
+        "before": "2024-01-01",
+        "newest_versions": 1,
+        "python": ["3.12"],
+        "include": ["p*"],
+    }
     answers = ask(lab, "*", **rules)
     assert len(answers) == 100
     assert all("\x1b" not in a.rule for a in answers)

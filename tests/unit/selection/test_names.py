@@ -40,10 +40,28 @@ def plain(bodies: list[dict[str, Any]], seeds: set[str]) -> set[str]:
 
 
 def small(tmp_path: Path) -> SubdirIndex:
-    return made.index(tmp_path, made.table(pkg("a-1-0.conda", "b >=1", "__glibc"), pkg("a-2-0.conda", "Python", "nowhere"), pkg("b-1-0.conda", "a", "b"), "python-3-0.conda", "z-1-0.conda"))
+    return made.index(
+        tmp_path,
+        made.table(
+            pkg("a-1-0.conda", "b >=1", "__glibc"),
+            pkg("a-2-0.conda", "Python", "nowhere"),
+            pkg("b-1-0.conda", "a", "b"),
+            "python-3-0.conda",
+            "z-1-0.conda",
+        ),
+    )
 
 
-@pytest.mark.parametrize(("seeds", "found"), [({"a"}, {"a", "b", "python", "nowhere"}), ({"python"}, {"python"}), ({"unknown"}, {"unknown"}), (set(), set()), ({"__glibc"}, set())])
+@pytest.mark.parametrize(
+    ("seeds", "found"),
+    [
+        ({"a"}, {"a", "b", "python", "nowhere"}),
+        ({"python"}, {"python"}),
+        ({"unknown"}, {"unknown"}),
+        (set(), set()),
+        ({"__glibc"}, set()),
+    ],
+)
 def test_names_are_reached_over_all_records(tmp_path: Path, seeds: set[str], found: set[str]) -> None:
     index = small(tmp_path)
     assert names.close([index], seeds) == found
@@ -62,7 +80,13 @@ def test_names_are_reached_from_one_index_to_the_other(tmp_path: Path) -> None:
 def test_real_indexes(shared: Path, tmp_path: Path) -> None:
     bodies, indexes = [], []
     for subdir in ("linux-64", "noarch"):
-        data = zstandard.ZstdDecompressor().stream_reader((shared / "repodata/conda-forge-python-subset-2024" / subdir / "repodata.json.zst").read_bytes()).read()
+        data = (
+            zstandard.ZstdDecompressor()
+            .stream_reader(
+                (shared / "repodata/conda-forge-python-subset-2024" / subdir / "repodata.json.zst").read_bytes()
+            )
+            .read()
+        )
         bodies.append(json.loads(data))
         indexes.append(made.index(tmp_path, data, subdir=subdir))
     for seed in ("pip", "sqlite", "readline", "tzdata", "wheel"):
@@ -80,7 +104,11 @@ def test_hostile_dependencies_reach_nothing(tmp_path: Path, depends: Any) -> Non
 
 
 def test_nothing_to_walk(tmp_path: Path) -> None:
-    for index in (made.index(tmp_path, made.table()), made.index(tmp_path, made.table("a-1-0.conda")), made.missing(tmp_path, subdir="noarch")):
+    for index in (
+        made.index(tmp_path, made.table()),
+        made.index(tmp_path, made.table("a-1-0.conda")),
+        made.missing(tmp_path, subdir="noarch"),
+    ):
         assert names.close([index], {"a"}) == {"a"}
 
 
@@ -111,7 +139,9 @@ def test_many_names_take_the_way_that_needs_no_bitmap(tmp_path: Path, monkeypatc
     index = small(tmp_path)
     want = names.graph(index)
     pairs = (index.name[[0, 0, 2]], want.edges[[0, 0, 1]].astype("i8"), 1 << 34)
-    assert names._pairs(index, *pairs).tolist() == sorted({int(n) * (1 << 34) + int(t) for n, t in zip(index.name[pairs[0]].tolist(), pairs[1].tolist(), strict=True)})
+    assert names._pairs(index, *pairs).tolist() == sorted(
+        {int(n) * (1 << 34) + int(t) for n, t in zip(index.name[pairs[0]].tolist(), pairs[1].tolist(), strict=True)}
+    )
 
 
 @only_root

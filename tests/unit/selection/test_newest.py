@@ -2,85 +2,18 @@
 
 import json
 import random
-import re
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-import rattler
 import zstandard
 
 from mirrortui.catalog.index import Mask, SubdirIndex
 from mirrortui.selection.newest import newest_builds, newest_rows, newest_versions, variants
-from mirrortui.selection.pythons import MINORS
+from tests.unit import plain
 from tests.unit.catalog import made
 from tests.unit.indexes import pkg
-
-# ------------------------------------------------------------------------------------- a brute force
-
-
-def version_key(text: str) -> Any:
-    try:
-        return rattler.Version(text)
-    except Exception:  # noqa: BLE001 - rattler's errors have no common base
-        return None
-
-
-def pythons(record: dict[str, Any], minors: Iterable[str]) -> set[str]:
-    """The minor versions that a record is for, by its dependencies or, for Python itself, by its version."""
-    if record["name"] in ("python", "python_abi"):
-        mine = ".".join(record["version"].split(".")[:2])
-        return {mine} & set(minors)
-    specs = [text for text in record["depends"] if re.match(r"python(_abi)?\b(?!-)", text)]
-    found = set()
-    for minor in minors:
-        for patch in (99, 0):
-            python = rattler.PackageRecord(name="python", version=f"{minor}.{patch}", build=rattler.BuildString("0_cpython"), build_number=0, subdir="noarch", arch=None, platform=None)
-            abi = rattler.PackageRecord(name="python_abi", version=minor, build=rattler.BuildString(f"0_cp{minor.replace('.', '')}"), build_number=0, subdir="noarch", arch=None, platform=None)
-            if specs and all(rattler.MatchSpec(text).matches(abi if text.startswith("python_abi") else python) for text in specs):
-                found.add(minor)
-    return found
-
-
-def variant(build: str) -> str:
-    return "" if build.isdigit() else re.sub(r"_\d+$", "", re.sub(r"h[0-9a-f]{7,10}", "", re.sub(r"^\d+_", "", build)))
-
-
-def brute(records: list[dict[str, Any]], count: int, minors: tuple[str, ...], group: Any, level: Any) -> list[bool]:
-    """Keep a record if fewer than `count` distinct levels of its group are above its own, for any of its Pythons."""
-    world = minors or MINORS
-    memory: dict[str, set[str]] = {}
-
-    def for_(record: dict[str, Any]) -> set[str]:
-        own = record["version"] if record["name"] in ("python", "python_abi") else ""
-        key = f"{record['name'] if own else ''} {own} {[t for t in record['depends'] if t.startswith('python')]}"
-        if key not in memory:
-            memory[key] = pythons(record, world) or {"none"}
-        return memory[key]
-
-    groups: dict[tuple[Any, str], list[Any]] = {}
-    for record in records:
-        for python in for_(record):
-            levels = groups.setdefault((group(record), python), [])
-            if level(record) not in levels:
-                levels.append(level(record))
-
-    def above(record: dict[str, Any], python: str) -> int:
-        mine = level(record)
-        return sum(1 for other in groups[group(record), python] if other != mine and (mine is None or (other is not None and other > mine)))
-
-    return [any(above(record, python) < count for python in for_(record)) for record in records]
-
-
-def brute_versions(records: list[dict[str, Any]], count: int, minors: tuple[str, ...]) -> list[bool]:
-    keys = {record["version"]: version_key(record["version"]) for record in records}
-    return brute(records, count, minors, lambda r: r["name"], lambda r: keys[r["version"]])
-
-
-def brute_builds(records: list[dict[str, Any]], count: int, minors: tuple[str, ...]) -> list[bool]:
-    return brute(records, count, minors, lambda r: (r["name"], r["version"], variant(r["build"])), lambda r: r["build_number"])
 
 
 def records_of(body: dict[str, Any], index: SubdirIndex) -> list[dict[str, Any]]:
@@ -90,7 +23,11 @@ def records_of(body: dict[str, Any], index: SubdirIndex) -> list[dict[str, Any]]
 
 @pytest.fixture(scope="module")
 def real(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[SubdirIndex, list[dict[str, Any]]]:
-    data = zstandard.ZstdDecompressor().stream_reader((shared / "repodata/conda-forge-python-subset-2024/win-64/repodata.json.zst").read_bytes()).read()
+    data = (
+        zstandard.ZstdDecompressor()
+        .stream_reader((shared / "repodata/conda-forge-python-subset-2024/win-64/repodata.json.zst").read_bytes())
+        .read()
+    )
     index = made.index(tmp_path_factory.mktemp("real"), data, subdir="win-64")
     return index, records_of(json.loads(data), index)
 
@@ -100,10 +37,16 @@ def everything(index: SubdirIndex) -> Mask:
 
 
 @pytest.mark.parametrize(("count", "minors"), [(1, ()), (3, ("3.8", "3.12")), (2, ("3.11",))])
-def test_a_real_channel_keeps_what_a_brute_force_keeps(real: tuple[SubdirIndex, list[dict[str, Any]]], count: int, minors: tuple[str, ...]) -> None:
+def test_a_real_channel_keeps_what_a_brute_force_keeps(
+    real: tuple[SubdirIndex, list[dict[str, Any]]], count: int, minors: tuple[str, ...]
+) -> None:
     index, records = real
-    assert newest_versions(index, everything(index), count, minors).tolist() == brute_versions(records, count, minors)
-    assert newest_builds(index, everything(index), count, minors).tolist() == brute_builds(records, count, minors)
+    assert newest_versions(index, everything(index), count, minors).tolist() == plain.newest_versions(
+        records, count, minors
+    )
+    assert newest_builds(index, everything(index), count, minors).tolist() == plain.newest_builds(
+        records, count, minors
+    )
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -115,7 +58,7 @@ def test_random_parts_of_a_real_channel(real: tuple[SubdirIndex, list[dict[str, 
     mask = np.array([record["name"] in names and rnd.random() < 0.3 for record in records], bool)
     part = [record for record, wanted in zip(records, mask.tolist(), strict=True) if wanted]
     count, minors = rnd.choice([1, 2, 4]), rnd.choice([(), ("3.9", "3.10")])
-    for ours, theirs in ((newest_versions, brute_versions), (newest_builds, brute_builds)):
+    for ours, theirs in ((newest_versions, plain.newest_versions), (newest_builds, plain.newest_builds)):
         found = ours(index, mask, count, minors)
         assert not (found & ~mask).any()
         assert found[mask].tolist() == theirs(part, count, minors)
@@ -159,15 +102,26 @@ ORDERED = ("1.0rc1", "1.0", "1.0.post1", "1.9", "1.10", "2024a", "1!0.1")
 def test_versions_are_in_condas_order(tmp_path: Path, count: int) -> None:
     fns = [f"a-{version}-0.conda" for version in ORDERED]
     shuffled = random.Random(count).sample(fns, len(fns))
-    assert sorted(versions(tmp_path, *shuffled, count=count)) == sorted(fn.removesuffix(".conda") for fn in fns[-count:])
+    assert sorted(versions(tmp_path, *shuffled, count=count)) == sorted(
+        fn.removesuffix(".conda") for fn in fns[-count:]
+    )
 
 
 def test_spellings_of_one_version_are_one(tmp_path: Path) -> None:
-    assert versions(tmp_path, "a-1.0-0.conda", "a-1.0.0-0.conda", "a-1-0.conda", "a-0.9-0.conda") == ["a-1.0-0", "a-1.0.0-0", "a-1-0"]
+    assert versions(tmp_path, "a-1.0-0.conda", "a-1.0.0-0.conda", "a-1-0.conda", "a-0.9-0.conda") == [
+        "a-1.0-0",
+        "a-1.0.0-0",
+        "a-1-0",
+    ]
 
 
 def test_what_is_no_version_is_older_than_what_is_one(tmp_path: Path) -> None:
-    entries = [("a-1-0.conda", {"version": "!!"}), "a-0.1-0.conda", ("a-2-0.conda", {"version": ""}), ("b-1-0.conda", {"version": "..x.."})]
+    entries = [
+        ("a-1-0.conda", {"version": "!!"}),
+        "a-0.1-0.conda",
+        ("a-2-0.conda", {"version": ""}),
+        ("b-1-0.conda", {"version": "..x.."}),
+    ]
     assert versions(tmp_path, *entries) == ["a-0.1-0", "b-1-0"]
 
 
@@ -184,20 +138,48 @@ def test_each_python_keeps_its_newest(tmp_path: Path) -> None:
     ]
     assert versions(tmp_path, *entries) == ["a-2-py38_0", "a-3-py311_0", "b-1-py_0", "b-2-py_0", "c-2-0"]
     assert versions(tmp_path, *entries, minors=("3.11",)) == ["a-2-py38_0", "a-3-py311_0", "b-2-py_0", "c-2-0"]
-    assert versions(tmp_path, *entries, minors=("3.8",)) == ["a-2-py38_0", "a-3-py311_0", "b-1-py_0", "b-2-py_0", "c-2-0"]
+    assert versions(tmp_path, *entries, minors=("3.8",)) == [
+        "a-2-py38_0",
+        "a-3-py311_0",
+        "b-1-py_0",
+        "b-2-py_0",
+        "c-2-0",
+    ]
 
 
 def test_python_itself_keeps_the_newest_of_each_minor_version(tmp_path: Path) -> None:
-    fns = [f"python-{v}-h0000000_0_cpython.conda" for v in ("3.9.0", "3.9.1", "3.10.4", "3.10.10", "3.1.9", "3.99.0", "3.99.1")]
+    fns = [
+        f"python-{v}-h0000000_0_cpython.conda"
+        for v in ("3.9.0", "3.9.1", "3.10.4", "3.10.10", "3.1.9", "3.99.0", "3.99.1")
+    ]
     abis = ["python_abi-3.9-1_cp39.conda", "python_abi-3.9-2_cp39.conda", "python_abi-3.10-2_cp310.conda"]
     want = ["python-3.9.1-h0000000_0_cpython", "python-3.10.10-h0000000_0_cpython"]
-    assert versions(tmp_path, *fns, *abis) == [*want, "python-3.99.1-h0000000_0_cpython", *(abi.removesuffix(".conda") for abi in abis)]
+    assert versions(tmp_path, *fns, *abis) == [
+        *want,
+        "python-3.99.1-h0000000_0_cpython",
+        *(abi.removesuffix(".conda") for abi in abis),
+    ]
     assert versions(tmp_path, *fns, minors=("3.9", "3.10")) == [*want, "python-3.99.1-h0000000_0_cpython"]
 
 
-@pytest.mark.parametrize("form", [r"python \u003e=3.8,\u003c3.9", "conda-forge::python >=3.8,<3.9", "python[version='>=3.8,<3.9']", "python>=3.8,<3.9", "python  3.8.*"])
+@pytest.mark.parametrize(
+    "form",
+    [
+        r"python \u003e=3.8,\u003c3.9",
+        "conda-forge::python >=3.8,<3.9",
+        "python[version='>=3.8,<3.9']",
+        "python>=3.8,<3.9",
+        "python  3.8.*",
+    ],
+)
 def test_a_python_dependency_is_seen_in_any_spelling(tmp_path: Path, form: str) -> None:
-    body = json.dumps(made.table(pkg("a-1-0.conda", "@"), pkg("a-2-0.conda", "python >=3.11"), pkg("a-1.5-0.conda", "python-x 3.8", "pythonic")))
+    body = json.dumps(
+        made.table(
+            pkg("a-1-0.conda", "@"),
+            pkg("a-2-0.conda", "python >=3.11"),
+            pkg("a-1.5-0.conda", "python-x 3.8", "pythonic"),
+        )
+    )
     index = made.index(tmp_path, body.replace('"@"', f'"{form}"').encode())
     assert kept(index, newest_versions(index, everything(index), 1, ())) == ["a-1-0", "a-2-0", "a-1.5-0"]
 
@@ -235,13 +217,19 @@ def test_the_kind_of_a_build_whose_file_name_does_not_tell_it(tmp_path: Path) ->
 
 @pytest.mark.parametrize("number", [None, "x", -5, 10**30, 1e400, [], True])
 def test_an_absurd_build_number_counts_as_none(tmp_path: Path, number: Any) -> None:
-    text = json.dumps(made.table(("a-1-h1234567_0.conda", {"build_number": number}), "a-1-h1234567_2.conda", "a-1-h1234567_0.tar.bz2")).replace("Infinity", "1e400")
+    text = json.dumps(
+        made.table(("a-1-h1234567_0.conda", {"build_number": number}), "a-1-h1234567_2.conda", "a-1-h1234567_0.tar.bz2")
+    ).replace("Infinity", "1e400")
     index = made.index(tmp_path, text.encode())
     assert kept(index, newest_builds(index, everything(index), 1, ())) == ["a-1-h1234567_2"]
 
 
 def test_an_empty_index_and_an_empty_mask(tmp_path: Path) -> None:
-    for index in (made.index(tmp_path, made.table()), made.missing(tmp_path), made.index(tmp_path, made.table("a-1-0.conda"))):
+    for index in (
+        made.index(tmp_path, made.table()),
+        made.missing(tmp_path),
+        made.index(tmp_path, made.table("a-1-0.conda")),
+    ):
         none = np.zeros(index.rows, bool)
         assert newest_versions(index, none, 1, ()).tolist() == none.tolist()
         assert newest_builds(index, none, 1, ("3.12",)).tolist() == none.tolist()

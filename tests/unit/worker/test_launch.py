@@ -11,7 +11,7 @@ import pytest
 from mirrortui import config as settings
 from mirrortui.config import Mirror, MirrorConfig
 from mirrortui.errors import BusyError, ConfigError, MirrorError, NoSpace, StateError, TargetError, UpstreamError
-from mirrortui.worker import launch, run, schema
+from mirrortui.worker import conducting, launch, schema
 from mirrortui.worker.ending import Ending
 from mirrortui.worker.lock import RunLock, held
 from mirrortui.worker.reader import JournalReader
@@ -143,7 +143,7 @@ def conducted(toml: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException)
     async def conduct(_run: object) -> Ending:
         raise error
 
-    monkeypatch.setattr(run, "conduct", conduct)
+    monkeypatch.setattr(conducting, "conduct", conduct)
     return launch.foreground(toml)
 
 

@@ -1,5 +1,7 @@
 """What a viewer may ask of a run, by a table that is outside text like any other."""
 
+import asyncio
+import threading
 from pathlib import Path
 
 import pytest
@@ -7,7 +9,7 @@ import pytest
 from mirrortui.config import Mirror, MirrorConfig
 from mirrortui.worker.journal import Journal
 from mirrortui.worker.reader import JournalReader
-from mirrortui.worker.run import Run
+from mirrortui.worker.run import Run, undisturbed
 
 
 @pytest.fixture
@@ -54,3 +56,24 @@ def test_what_was_asked_stands_in_the_log_in_clean_lines(run: Run, tmp_path: Pat
     text = JournalReader(tmp_path / "s").snapshot().events[-1].text
     assert text.isprintable()
     assert "hunter2" not in text
+
+
+def test_work_in_a_thread_ends_before_a_cancelled_task_does() -> None:
+    """Otherwise the lock would be gone while the thread still writes."""
+    begun, may_end, ended = threading.Event(), threading.Event(), threading.Event()
+
+    def work() -> None:
+        begun.set()
+        assert may_end.wait(20)
+        ended.set()
+
+    async def scenario() -> None:
+        task = asyncio.create_task(undisturbed(work))
+        await asyncio.to_thread(begun.wait, 20)
+        task.cancel()
+        asyncio.get_running_loop().call_later(0.05, may_end.set)
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert ended.is_set()
+
+    asyncio.run(scenario())
