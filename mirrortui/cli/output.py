@@ -51,13 +51,13 @@ def load_rules(path: Path | None) -> tuple[MirrorConfig, Path]:
 
 
 def emit(value: Any) -> None:
-    """Print a value as JSON."""
-    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+    """Print a value as JSON; what is not ASCII is escaped, so that no upstream text can speak to a terminal."""
+    click.echo(json.dumps(value, indent=2))
 
 
 def emit_line(value: Any) -> None:
     """Print a value as one line of JSON."""
-    click.echo(json.dumps(value, ensure_ascii=False))
+    click.echo(json.dumps(value))
 
 
 def say(text: str) -> None:

@@ -86,12 +86,7 @@ def _restore(store: Store, inventory: Inventory, place: Path, pair: Pair) -> Non
 
 
 def _exchange(store: Store, inventory: Inventory, place: Path, pair: Pair) -> None:
-    live = store.folder(*pair)
-    own = {
-        fn: path
-        for fn, path in retention.kept(place, pair).items()
-        if not ((live / fn).exists() and path.samefile(live / fn))
-    }
+    live, own = store.folder(*pair), retention.kept(place, pair)
     if not own:
         return
     retention.keep_replaced(store, inventory, pair, set(own))  # for other snapshots

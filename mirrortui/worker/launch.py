@@ -91,6 +91,7 @@ def _read(fd: int) -> dict[str, object]:
 
 def foreground(config_path: Path, *, confirm_prune: bool = False, report: int = -1) -> Ending:
     """Do one run in this process. Raises `MirrorError` before the run has begun; afterwards the ending says all."""
+    os.umask(0o022)  # the tree is there to be served; what is secret is made 0600 by name
     try:
         config = settings.load(config_path)
         require(config, display(config_path))
