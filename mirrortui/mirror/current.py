@@ -8,7 +8,8 @@ import numpy as np
 
 from mirrortui.catalog.depends import depends
 from mirrortui.catalog.index import Ints, Mask, SubdirIndex
-from mirrortui.selection.closure import parsed, provide
+from mirrortui.selection.closure import narrow, parsed, provide
+from mirrortui.selection.matchspec import Spec
 
 MAX_PASSES = 50
 
@@ -38,9 +39,18 @@ def current(index: SubdirIndex, keep: Mask) -> Mask:
 def _unmet(index: SubdirIndex, keep: Mask, out: Mask, rank: Ints, text: str) -> Ints:
     """The rows to add for a dependency: none if it is met, else the newest version that would meet it."""
     spec = parsed(text)
-    rows = provide(spec, index) if spec is not None else np.zeros(0, np.int64)
+    if spec is None or _met(index, out, spec):
+        return np.zeros(0, np.int64)
+    rows = provide(spec, index)
     rows = rows[keep[rows]]
     if not len(rows) or out[rows].any():
         return np.zeros(0, np.int64)
     newest: Ints = rows[rank[rows] == rank[rows].max()]
     return newest
+
+
+def _met(index: SubdirIndex, out: Mask, spec: Spec) -> bool:
+    """Whether one of the few rows that are in already plainly meets a dependency, as most do; False may mean: look closer."""
+    rows = index.rows_of(spec.exact_name or "")
+    plain = spec.needs <= {"version", "build"} and not spec.channel and not spec.subdir
+    return plain and len(narrow(spec, index, rows[out[rows]])) > 0

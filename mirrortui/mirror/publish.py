@@ -70,9 +70,7 @@ def publish(
                     del staged[subdir, staged_name]
         for subdir, (key, count, rows) in keys.items():
             done.removed += _remove_others(store.folder(channel, subdir), options)
-            inventory.set_published(
-                channel, subdir, Published(key, stamps(store.folder(channel, subdir)), count, rows)
-            )
+            inventory.set_published(channel, subdir, Published(key, stamps(store.folder(channel, subdir)), count, rows))
     finally:
         for path in staged.values():
             path.unlink(missing_ok=True)

@@ -23,13 +23,13 @@ from mirrortui.selection.nametable import NameTable, name_table
 class Survey:
     """What upstream has (as far as it was fetched) and what is on disk; immutable, no network.
 
-    Several threads may ask the same survey.
+    Several threads may ask the same survey. `decided` holds its newest exact decision, if there is one.
     """
 
     catalog: Catalog
     presences: dict[tuple[str, str], Presence]
     disk: Disk
-    _last: list[tuple[MirrorConfig, Decision]] = field(default_factory=list, repr=False, compare=False)
+    decided: list[tuple[MirrorConfig, Decision]] = field(default_factory=list, repr=False, compare=False)
 
     @property
     def pairs(self) -> tuple[tuple[str, str], ...]:
@@ -53,13 +53,13 @@ class Survey:
         self, config: MirrorConfig, *, quick: bool = False, cancelled: Callable[[], bool] = lambda: False
     ) -> Decision:
         """The last exact decision is kept: a plan, its explanations and its details are asked for one after the other."""
-        for known, decision in self._last[:]:
+        for known, decision in self.decided[:]:
             if known == config:
                 return decision
         if quick:
             return decide_quickly(self.catalog, config)
         decision = decide(self.catalog, config, cancelled)
-        self._last[:] = [(config, decision)]
+        self.decided[:] = [(config, decision)]
         return decision
 
     def names(
@@ -99,13 +99,30 @@ class Survey:
             inventory.close()
 
 
-def survey(config: MirrorConfig, *, pairs: Iterable[tuple[str, str]] | None = None) -> Survey:
-    """Look at the cache and the tree for the given pairs (default: those of the config)."""
+def survey(
+    config: MirrorConfig, *, pairs: Iterable[tuple[str, str]] | None = None, before: Survey | None = None
+) -> Survey:
+    """Look at the cache and the tree for the given pairs (default: those of the config).
+
+    An earlier survey lends the indexes that are the same still, with all that is remembered of them; and its last
+    decision, if that depends on nothing else.
+    """
     wanted = list(pairs) if pairs is not None else [(c.name, s) for c in config.channels for s in c.subdirs]
     catalog = cache.open_catalog(config.state, wanted)
+    known = before.catalog.indexes if before is not None else {}
+    same = {p: known[p] for p, index in catalog.indexes.items() if p in known and known[p].folder == index.folder}
+    catalog = Catalog(catalog.indexes | same, catalog.problems)
     store, inventory = Store(config.root), Inventory(config.state)
     try:
         here = {pair: presence(index, store, inventory) for pair, index in catalog.indexes.items()}
     finally:
         inventory.close()
-    return Survey(catalog, here, store.disk())
+    steady = before is not None and same.keys() == known.keys() == catalog.indexes.keys()
+    decided = [entry for entry in before.decided if not _drifts(entry[0])] if before is not None and steady else []
+    return Survey(catalog, here, store.disk(), decided)
+
+
+def _drifts(config: MirrorConfig) -> bool:
+    """Whether the same rules over the same indexes may decide otherwise tomorrow, or after an edit of some file."""
+    rules = [config.selection, *(config.rules(channel) for channel in config.channels)]
+    return any(rule.min_age or rule.environments for rule in rules)

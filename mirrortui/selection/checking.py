@@ -10,12 +10,12 @@ from mirrortui.selection.environments import seeds
 
 def problems(config: MirrorConfig) -> dict[str, str]:
     """Key (`selection.exclude[1]`, `channels[0].selection.include[0]`, ...) -> what is wrong with its text, and a hint."""
-    return {key: str(error) for key, error in _wrong(config)}
+    return {key: str(error) for key, _, error in wrong(config)}
 
 
 def require(config: MirrorConfig, where: str) -> None:
     """Raise `ConfigError` with file and key for the first rule that cannot be read."""
-    for key, error in _wrong(config):
+    for key, _, error in wrong(config):
         column = getattr(error, "column", 0)
         place = f"{key}, column {column}" if column else key
         raise ConfigError(f"{place}: {error.what}", where=where, hint=error.hint) from error
@@ -37,12 +37,13 @@ def warnings(config: MirrorConfig) -> dict[str, str]:
 _SPECS = ("include", "exclude", "always", "never")
 
 
-def _wrong(config: MirrorConfig) -> Iterator[tuple[str, MirrorError]]:
+def wrong(config: MirrorConfig) -> Iterator[tuple[str, str, MirrorError]]:
+    """Key, text and error of every text that cannot be read; a `BadSpec` knows the column."""
     for key, text, read in _texts(config):
         try:
             read(text)
         except MirrorError as error:
-            yield key, error
+            yield key, text, error
 
 
 def _texts(config: MirrorConfig) -> Iterator[tuple[str, str, Callable[[str], object]]]:

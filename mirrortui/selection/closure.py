@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mirrortui.catalog.depends import depends
-from mirrortui.catalog.index import Catalog, Ints, SubdirIndex
+from mirrortui.catalog.index import Catalog, Ints, Mask, SubdirIndex
 from mirrortui.channels import known
 from mirrortui.config import Channel, MirrorConfig
 from mirrortui.config import Selection as Rules
@@ -175,12 +175,12 @@ class _World:
         """Bring in the newest providers; what is in already counts, whoever asked for it: so no order matters."""
         for pair, rows in providers:
             reasons, rules = self.reasons[pair], self.limits[pair[0]]
-            out = np.isin(reasons[rows], which)
+            out = _among(reasons[rows], which)
             if out.any():
                 newest = rows[out | (reasons[rows] < Reason.REPLACED)]
                 versions = max(rules.newest_versions, least)
                 newest = newest_rows(self.indexes[pair], newest, versions, rules.newest_builds, rules.python)
-                chosen = newest[np.isin(reasons[newest], which)]
+                chosen = newest[_among(reasons[newest], which)]
                 reasons[chosen] = Reason.DEPENDENCY
                 if len(chosen):
                     self.brought.append(Brought(self.target[0], tuple(self.indexes), pair, chosen, text))
@@ -213,6 +213,12 @@ class _World:
         return out
 
 
+def _among(reasons: Reasons, which: tuple[Reason, ...]) -> Mask:
+    """Where one of very few reasons stands: called so often that `np.isin` would be the slowest part."""
+    mask: Mask = np.logical_or.reduce([reasons == code for code in which])
+    return mask
+
+
 def _mend(name: str, reason: Reason, formats: str) -> tuple[str, str]:
     """The rule and its value that would bring a provider back; empty where no rule can."""
     if reason == Reason.FORMAT:
@@ -239,11 +245,15 @@ def provide(spec: Spec, index: SubdirIndex) -> Ints:
     name = spec.exact_name
     if name is None or not spec.needs <= {"version", "build"} or spec.channel or spec.subdir:
         return np.flatnonzero(match(spec, index))
-    rows = index.rows_of(name)
+    return narrow(spec, index, index.rows_of(name))
+
+
+def narrow(spec: Spec, index: SubdirIndex, rows: Ints) -> Ints:
+    """Of some rows, those whose version and build satisfy a dependency; each distinct version is asked for once."""
     if spec.version is not None and len(rows):
-        places, inverse = np.unique(index.version[rows], return_inverse=True)
-        table = np.fromiter((spec.version_ok(index.versions[p]) for p in places.tolist()), bool, len(places))
-        rows = rows[table[inverse]]
+        places = index.version[rows].tolist()
+        answers = {place: spec.version_ok(index.versions[place]) for place in set(places)}
+        rows = rows[[answers[place] for place in places]]
     if spec.build is not None and len(rows):
         rows = rows[np.array(spec.build.ok_each(index.builds(rows)), bool)]
     return rows

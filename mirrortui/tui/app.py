@@ -44,7 +44,7 @@ class MirrorApp(App[None]):
 
     TITLE = "mirrortui"
     CSS_PATH = "app.tcss"
-    MODES: ClassVar[dict[str, Any]] = {mode: mode for mode in ("setup", "plan", "sync", "clients")}
+    MODES: ClassVar[dict[str, Any]] = {mode: mode for mode in ("setup", "plan", "sync", "clients", "history")}
     BINDINGS = bindings("app")
     CLOSE_TIMEOUT = 1.0
     theme: Reactive[str] = Reactive(THEME.name)
@@ -265,7 +265,7 @@ def run(
 ) -> int:
     """Open the interface; returns the exit code. Without a file it opens on a fresh draft.
 
-    `screen` is setup, plan, sync or clients; where nothing is asked for, a run at work is shown. Raises `ConfigError` for a mirror.toml that cannot be read.
+    `screen` is setup, plan, sync, clients or history; where nothing is asked for, a run at work is shown. Raises `ConfigError` for a mirror.toml that cannot be read.
     """
     refused = terminal.refusal(sys.stdin.isatty(), sys.stderr.isatty(), os.environ)
     if refused:

@@ -76,6 +76,9 @@ ACTS = (
     Act("clients.copy", "y", "copy", "copy", "Copy the text to the terminal's clipboard", "clients", show=True, palette=True),
     Act("clients.again", "r", "again", "reread", "Look again at what is mirrored", "clients", show=True, palette=True),
     Act("clients.list", "escape", "to_list", "list", "Back to the list", "clients"),
+    # ---- history
+    Act("history.again", "r", "again", "look again", "Read runs and snapshots again, and look the mirror over", "history", show=True, palette=True),
+    Act("history.network", "n", "network", "ask upstreams", "The same, and ask the upstreams, too", "history", show=True, palette=True),
     # ---- everywhere
     Act("app.next", "tab", "pane(1)", "next pane", "Next pane or field", "room"),
     Act("app.previous", "shift+tab", "pane(-1)", "previous pane", "Previous pane or field", "room"),
@@ -83,6 +86,7 @@ ACTS = (
     _screen(2, "plan", "Plan", "What a sync would do now"),
     _screen(3, "sync", "Sync", "The run: progress, transfers, errors, log"),
     _screen(4, "clients", "Clients", "Configuration files of the clients"),
+    _screen(5, "history", "History", "Past runs, snapshots, and the mirror's health"),
     Act("app.help", "question_mark,f1", "app.help", "help", "This help", "app", show=True, palette=True, key="?"),
     Act("app.palette", "ctrl+p", "app.command_palette", "palette", "Every action by name", "app"),
     Act("app.leave", "q,ctrl+q", "app.leave", "leave", "Leave; a run goes on without you", "app", show=True, palette=True, key="q"),

@@ -4,7 +4,7 @@ import os
 import socket
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,7 @@ from mirrortui.tui.rooms import (
     Checked,
     ClientPreview,
     ClientReceipt,
+    History,
     Journal,
     Pair,
     Picture,
@@ -36,7 +37,11 @@ if TYPE_CHECKING:  # catalog and selection are imported by the first estimate, n
 LOCKED = "system-locked"
 FRESH = 30.0
 """Seconds for which what is on disk is taken as known; a sync may be filling it."""
-_SPEC_KEYS = ("include", "exclude", "always")
+
+
+def _field(key: str) -> str:
+    """`selection.include[3]` stands in the field `selection.include`; a channel's own rules have none."""
+    return key.rpartition("[")[0] if key.startswith("selection.") else key
 
 
 def _wrong(word: str, error: MirrorError) -> Wrong:
@@ -53,7 +58,7 @@ class LiveRooms:
         self._survey: Survey | None = None
         self._place = ("", "")
         self._surveyed: set[Pair] = set()
-        self._survey_time = 0.0
+        self._survey_time = -FRESH
         self._lock = threading.Lock()
 
     def clock(self) -> float:
@@ -87,8 +92,8 @@ class LiveRooms:
         return [system, own, here] if os.geteuid() == 0 else [own, here, system]
 
     def check(self, config: MirrorConfig) -> Checked:
-        """The config room's own words, plus every MatchSpec, license word and environment file on its own."""
-        from mirrortui.selection import environments, licenses, matchspec
+        """The config room's own words, then every text of the rules on its own; the first of a field is shown."""
+        from mirrortui.selection import checking
 
         wrong: dict[str, Wrong] = {}
         hints: dict[str, str] = {}
@@ -97,17 +102,10 @@ class LiveRooms:
         except MirrorError as error:
             key, _, rest = error.what.partition(": ")
             wrong[key] = Wrong(f"{rest or error.what}{f'. {error.hint}' if error.hint else ''}")
-        readers: dict[str, Callable[[str], object]] = dict.fromkeys(_SPEC_KEYS, matchspec.parse)
-        readers["exclude_licenses"] = licenses.check_rule
-        readers["environments"] = lambda path: environments.seeds((path,))
-        for key, read in readers.items():
-            for word in getattr(config.selection, key):
-                try:
-                    hint = getattr(read(word), "warning", "")
-                except MirrorError as error:
-                    wrong.setdefault(f"selection.{key}", _wrong(word, error))
-                else:
-                    hints |= {f"selection.{key}": hint} if hint else {}
+        for key, text, fault in checking.wrong(config):
+            wrong.setdefault(_field(key), _wrong(text, fault))
+        for key, words in checking.warnings(config).items():
+            hints.setdefault(_field(key), words)
         return Checked(wrong, hints)
 
     def disk(self, root: Path) -> tuple[int, int]:
@@ -126,12 +124,12 @@ class LiveRooms:
             wanted = dict.fromkeys((*pairs(config), *more))
             place = (config.mirror.root, config.mirror.state)
             known = self._surveyed if place == self._place else set()
-            old = time.monotonic() - self._survey_time > FRESH
+            old = time.monotonic() - self._survey_time >= FRESH
             if anew or old or self._survey is None or not known.issuperset(wanted):
                 from mirrortui.mirror.survey import survey
 
                 everything = dict.fromkeys((*wanted, *known))
-                self._survey = survey(config, pairs=list(everything))
+                self._survey = survey(config, pairs=list(everything), before=self._survey)
                 self._place, self._surveyed, self._survey_time = place, set(everything), time.monotonic()
             return self._survey
 
@@ -189,7 +187,7 @@ class LiveRooms:
             shown = tick(shown, channel, [subdir], on=True)
         async for p in refresh_in_child(shown, list(wanted)):
             yield Reading(p.channel, p.subdir, p.phase, p.bytes_done, p.bytes_total, p.records, p.text)
-        self._survey = None
+        self._survey_time = -FRESH
 
     async def discover(self, config: MirrorConfig, channel: str) -> tuple[str, ...]:
         """Ask upstream which subdirs there are."""
@@ -224,6 +222,21 @@ class LiveRooms:
         from mirrortui.worker import launch
 
         return str(launch.survival())
+
+    def history(self, config: MirrorConfig, *, network: bool) -> History:
+        """The journal's runs, the tree's snapshots, and what doctor finds."""
+        from mirrortui.mirror import snapshots
+        from mirrortui.mirror.store import Store
+        from mirrortui.worker.doctor import examine
+        from mirrortui.worker.reader import JournalReader
+
+        reader = JournalReader(config.state)
+        try:
+            runs = reader.runs()
+        finally:
+            reader.close()
+        frozen = tuple(reversed(snapshots.listed(Store(config.root))))
+        return History(runs, frozen, tuple(examine(config, network=network)))
 
     # --------------------------------------------------------------------------------------- the clients
 

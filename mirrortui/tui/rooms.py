@@ -11,13 +11,15 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from mirrortui.config import MirrorConfig
 from mirrortui.mirror.plan import Plan
-from mirrortui.worker.snapshot import Snapshot
+from mirrortui.worker.snapshot import RunStatus, Snapshot
 
 if TYPE_CHECKING:  # it brings numpy, which the first frame does not wait for
+    from mirrortui.mirror.snapshots import Snapshot as Frozen
     from mirrortui.mirror.solving import Solved
     from mirrortui.selection.estimate import Details, Estimate, SubdirEstimate
     from mirrortui.selection.explain import Answer
     from mirrortui.selection.nametable import NameTable
+    from mirrortui.worker.doctor import Finding
 
 Pair = tuple[str, str]
 """(channel, subdir)."""
@@ -62,6 +64,15 @@ class Picture:
 
     estimate: "Estimate"
     others: Mapping[Pair, "SubdirEstimate"] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """Runs and snapshots, newest first, and what was found when the mirror was looked over."""
+
+    runs: tuple[RunStatus, ...] = ()
+    snapshots: "tuple[Frozen, ...]" = ()
+    findings: "tuple[Finding, ...]" = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +184,9 @@ class Rooms(Protocol):
 
     def survival(self) -> str:
         """One sentence: whether a worker started here outlives the login."""
+
+    def history(self, config: MirrorConfig, *, network: bool) -> History:
+        """Blocking: past runs, snapshots, and what there is to say of the mirror's health; `network` asks upstreams, too."""
 
     def profiles(self) -> tuple[Profile, ...]:
         """The client configurations that can be written."""

@@ -70,9 +70,8 @@ class Switching:
             # The records of replaced files are out of the metadata now: only now may the files change.
             for pair, entries in replacing.items():
                 retention.keep_replaced(self.store, self.inventory, pair, set(entries))
-                self.inventory.forget(
-                    *pair, entries
-                )  # a run that dies in between must not leave the old hash for a new file
+                # A run that dies in between must not leave the old hash on record for the new file.
+                self.inventory.forget(*pair, entries)
                 for fn in entries:
                     with reporting(path := self.store.package(*pair, fn)):
                         next_path(self.store.part(*pair, fn)).replace(path)

@@ -19,7 +19,7 @@ from typing import BinaryIO
 import numpy as np
 import zstandard
 
-FORM = 1
+FORM = 2
 """Of the made bodies: raise it when something here changes, so that kept ones are made anew."""
 
 MAX_SIZE = 1_700_000_000
@@ -29,7 +29,7 @@ CONDA_SINCE = 1_570_000_000_000
 _WORDS = (
     "lib data sci num tor graph web async http test core io json xml geo img qt gl net crypt file sys fast deep ml bio "
     "stat plot url log time auth cloud mesh ray sim opt flow text audio vis tree hash key map seq cell field wave"
-).split()
+)
 _FRONT = ("", "", "", "py", "lib", "r-", "perl-", "rust-", "go-", "pytest-", "jupyter-", "types-", "azure-", "ros-")
 _FIRST = ("python", "python_abi", "libgcc", "libstdcxx", "libzlib", "openssl", "numpy", "ca-certificates", "tzdata")
 _PYTHONS = ("2.7", "3.6", "3.7", "3.8", "3.9", "3.10", "3.11", "3.12", "3.13")
@@ -103,7 +103,8 @@ class Made:
         count = max(1, round(self.counts.get(name, 12) * rnd.uniform(0.33, 0.5)))
         style = 0.5 if name in _FIRST else rnd.random()
         if style < 0.08:
-            return list(dict.fromkeys(f"{2015 + k * 10 // count}.{k * 120 // count % 12 + 1}.{rnd.randrange(28) + 1}" for k in range(count)))
+            months = [k * 120 // count for k in range(count)]
+            return list(dict.fromkeys(f"{2015 + k // 12}.{k % 12 + 1}.{rnd.randrange(28) + 1}" for k in months))
         major, minor, patch, out = rnd.randrange(3), rnd.randrange(12), 0, []
         for _ in range(count):
             step = rnd.random()
@@ -114,7 +115,8 @@ class Made:
             else:
                 patch += 1
             tail = rnd.choice(("rc1", "b2", ".post1", "a1", ".dev0")) if style > 0.97 else ""
-            out.append(f"{major}.{minor}.{patch}{tail}" if style < 0.85 else f"{major}.{minor}.{patch}.{rnd.randrange(3000)}")
+            fourth = f".{rnd.randrange(3000)}" if 0.85 <= style <= 0.97 else ""
+            out.append(f"{major}.{minor}.{patch}{fourth}{tail}")
         return list(dict.fromkeys(out))
 
     def _of(self, name: str, count: int) -> Iterator[tuple[str, str]]:
@@ -154,13 +156,13 @@ class Made:
             constrains = f'"constrains":["{needs[0](age)}"],' if needs and rnd.random() < 0.15 else ""
             stamped = "" if rnd.random() < 0.05 else f'"timestamp":{stamp},'
             noarch = '"noarch":"python",' if self.noarch else ""
-            yield (
-                f"{name}-{version}-{build}.{suffix}",
+            text = (
                 f'{{"build":"{build}","build_number":{build_number},{constrains}"depends":{_list(depends)},{licensed}'
                 f'"md5":"{digits[96 * number : 96 * number + 32]}","name":"{name}",{noarch}'
                 f'"sha256":"{digits[96 * number + 32 : 96 * number + 96]}","size":{size},"subdir":"{self.subdir}",'
-                f'{stamped}"version":"{version}"}}',
+                f'{stamped}"version":"{version}"}}'
             )
+            yield f"{name}-{version}-{build}.{suffix}", text
 
     def _build(self, name: str, version: str, python: str, number: int, digits: str) -> str:
         if name == "python_abi":
@@ -200,12 +202,12 @@ class Made:
 @cache
 def _names(count: int, seed: int) -> list[str]:
     """Distinct names, common ones first."""
-    rnd, out = random.Random(f"{seed} names"), dict.fromkeys(_FIRST)
+    rnd, out, words = random.Random(f"{seed} names"), dict.fromkeys(_FIRST), _WORDS.split()
     while len(out) < count:
-        text = rnd.choice(_FRONT) + "".join(rnd.choices(_WORDS, k=rnd.choice((1, 2, 2, 3))))
+        text = rnd.choice(_FRONT) + "".join(rnd.choices(words, k=rnd.choice((1, 2, 2, 3))))
         tail = rnd.random()
         if tail < 0.3:
-            text += rnd.choice("-_") + rnd.choice(_WORDS)
+            text += rnd.choice("-_") + rnd.choice(words)
         elif tail < 0.4:
             text += str(rnd.randrange(10))
         out[text] = None

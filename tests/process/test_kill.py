@@ -108,7 +108,6 @@ def test_ten_kills_at_random_instants(
     tmp_path: Path,
     shared: Path,
     serve: Callable[..., FileServer],
-    record_property: Callable[[str, object], None],
 ) -> None:
     rng = random.Random(SEED)
     upstream = Generations(tmp_path / "upstream", shared)
@@ -143,23 +142,19 @@ def test_ten_kills_at_random_instants(
         lambda run: reached(run, "starting"),
         lambda _: answered(rng.randint(1, 4)),
         lambda run: reached(run, "plan"),
-        lambda _: answered(rng.randint(5, 30)),
-        lambda _: answered(rng.randint(20, 40)),
+        lambda _: answered(rng.randint(5, 12)),
+        lambda _: answered(rng.randint(8, 20)),
         lambda run: reached(run, "publish"),
         lambda _: switched(folder / rng.choice(SUBDIRS) / "repodata.json.zst"),
         lambda _: switched(folder / rng.choice(SUBDIRS) / "repodata.json"),
         lambda run: reached(run, "prune"),
-        lambda _: answered(rng.randint(1, 60)),
+        lambda _: answered(rng.randint(5, 24)),
     ]
     rng.shuffle(kinds)
-    instants, number = [], 0
+    instants = []
     for turn, kind in enumerate(kinds):
-        if turn == len(kinds) // 2:  # the first five came at an empty root, the others come between two generations
-            mirror.sync()
-            number += 1
-            upstream.show(1)
-        number += 1
-        moment = kind(number)
+        upstream.show(turn % 3)  # there is always something to add and to drop
+        moment = kind(turn + 1)
         process = mirror.start()
         until(lambda p=process, m=moment: m() or p.poll() is not None, 30, every=0.0005)  # type: ignore[misc]
         alive = process.poll() is None
@@ -167,19 +162,17 @@ def test_ten_kills_at_random_instants(
         process.wait()
         instants.append((phase(), alive))
         assert published.wrong(mirror.root) == [], instants
-        if turn >= len(kinds) // 2:
-            base = mirror.root.as_uri()
-            answer = solve([f"{base}/conda-forge"], SPECS, tmp_path / f"client-{turn}")
+        if all((folder / subdir / "repodata.json").exists() for subdir in SUBDIRS):
+            answer = solve([folder.as_uri()], SPECS, tmp_path / f"client-{turn}")
             assert answer["error"] == "", instants
-    record_property("instants", instants)
+    print("killed at:", *instants, sep="\n")  # the seed does not fix the instants: this is where they came
     assert sum(alive for _, alive in instants) >= 6, instants
     phases = {place.split(" ")[-1] for place, alive in instants if alive}
     assert {"transfer"} < phases, instants
 
     mirror.sync()
-    upstream.show(0)
     calm.sync()
-    upstream.show(1)
-    calm.sync()
-    assert published.tree(mirror.root) == published.tree(calm.root)
+    want, have = published.tree(calm.root), published.tree(mirror.root)
+    assert want.items() <= have.items()
+    assert all("/shards/" in name for name in have.keys() - want.keys())  # kept for clients with an older index
     assert published.wrong(mirror.root) == []

@@ -121,6 +121,17 @@ def test_what_cannot_be_is_refused(snapshot_of: Mirror) -> None:
     assert published.tree(snapshot_of.root) == before
 
 
+def test_a_snapshot_is_there_to_be_served_whatever_the_umask(snapshot_of: Mirror) -> None:
+    before = os.umask(0o077)
+    try:
+        ok(snapshot_of, "create", "night")
+    finally:
+        os.umask(before)
+    place = snapshot_of.root / "snapshots" / "night"
+    for path in (place, *place.rglob("*")):
+        assert path.stat().st_mode & 0o005 == (0o005 if path.is_dir() else 0o004), path
+
+
 def test_before_the_first_run_there_is_nothing_to_freeze(mirror: Mirror, lab: ChannelTree) -> None:
     lab.index()
     mirror.write({"lab": lab.folder.as_uri()})

@@ -3,7 +3,7 @@
 import shlex
 import shutil
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 
@@ -99,9 +99,7 @@ def test_a_run_in_the_foreground_goes_on_when_the_line_is_lost(mirror: Mirror, g
     assert mirror.status()["state"] == "done"
 
 
-def test_the_door_that_starts_a_worker_returns_at_once(
-    mirror: Mirror, gate: threading.Event, record_property: Callable[[str, object], None]
-) -> None:
+def test_the_door_that_starts_a_worker_returns_at_once(mirror: Mirror, gate: threading.Event) -> None:
     started = mirror.ok("sync", "--detach")
     assert started["state"] == "running"
     assert mirror.status()["run"]["id"] == started["run"]["id"]

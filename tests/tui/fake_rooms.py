@@ -12,6 +12,7 @@ from mirrortui import config as toml
 from mirrortui.config import Channel, Mirror, MirrorConfig, Selection, Transfer
 from mirrortui.errors import ConfigError, UsageError
 from mirrortui.mirror.plan import Plan, PlannedFile, SubdirPlan, Totals
+from mirrortui.mirror.snapshots import Snapshot as Frozen
 from mirrortui.mirror.solving import Solved
 from mirrortui.selection.estimate import Details, Estimate, SubdirEstimate
 from mirrortui.selection.explain import Answer
@@ -22,12 +23,14 @@ from mirrortui.tui.rooms import (
     Checked,
     ClientPreview,
     ClientReceipt,
+    History,
     Pair,
     Picture,
     Profile,
     Reading,
     Wrong,
 )
+from mirrortui.worker.doctor import Finding
 from mirrortui.worker.snapshot import ACTIVE, Event, Failure, InFlight, RunStatus, Snapshot, SubdirProgress
 
 NOW = 1_750_000_000.0
@@ -146,6 +149,7 @@ class FakeRooms:
         self.answers: list[Answer] | Exception = list(ANSWERS)
         self.solved: list[Solved] | Exception = list(SOLVED)
         self.details_found = DETAILS
+        self.past: History | Exception = PAST
         self.present = "channels:\n  - defaults\n"
         self.client_warnings: tuple[str, ...] = ()
         self.fail_plan: Exception | None = None
@@ -313,6 +317,12 @@ class FakeRooms:
     def survival(self) -> str:
         return "The worker outlives this login."
 
+    def history(self, config: MirrorConfig, *, network: bool) -> History:
+        self.done.append(("history", network))
+        if isinstance(self.past, Exception):
+            raise self.past
+        return self.past
+
     def profiles(self) -> tuple[Profile, ...]:
         return (
             Profile("user", "this account", self.home / ".condarc"),
@@ -346,6 +356,7 @@ class FakeRooms:
 
 
 # ------------------------------------------------------------------------------------- states of a run
+
 
 FLIGHTS = (
     InFlight(0, "conda-forge", "linux-64", "pytorch-gpu-2.9.1-cuda129_mkl_py312_h0b0c_300.conda", 812_000_000, 1_910_000_000, 3_100_000, 1),
@@ -427,3 +438,35 @@ def partial() -> Snapshot:
 
 def crashed() -> Snapshot:
     return replace(running(), state="crashed", in_flight=(), heartbeat_age=840.0)
+
+
+def past_run(number: int, state: str, days: float, message: str = "", **changes: object) -> RunStatus:
+    begun = NOW - days * 86400
+    run = replace(
+        RUN, id=number, state=state, phase="", started=begun, ended=None if state in ACTIVE else begun + 7_940,
+        added=1_204 * number, pruned=88, bytes_fetched=12_300_000_000 * number, message=message,
+    )  # fmt: skip
+    return replace(run, **changes)  # type: ignore[arg-type]
+
+
+PAST = History(
+    runs=(
+        past_run(12, "done", 0.1),
+        past_run(11, "partial", 1, "3 files could not be had; the rest is published"),
+        past_run(10, "running", 2),
+        past_run(9, "failed", 3, "conda.anaconda.org: no connection", added=0, replaced=0, bytes_fetched=0, pruned=0),
+        past_run(8, "stopped", 4, "stopped by op"),
+    ),
+    snapshots=(
+        Frozen("2025-06", NOW - 86400, (("conda-forge", "noarch"), ("conda-forge", "linux-64")), 1_324_690, 1_509 * GB),
+        Frozen("before-numpy2", NOW - 90 * 86400, (("conda-forge", "linux-64"),), 804_112, 982 * GB),
+    ),
+    findings=(
+        Finding("transport", "ok", "pyreqwest"),
+        Finding("root", "ok", "/srv/conda (xfs)"),
+        Finding("disk", "note", "120.3 GB of 8,000.0 GB are free"),
+        Finding("state", "bad", "/nfs/state (nfs4): SQLite does not work there", "Put it on a local disk, such as /var/lib/mirrortui/lab"),
+        Finding("logout", "ok", "The worker goes on after logout"),
+        Finding("conda-forge/linux-64", "ok", "912,345 records, checked 2.1 hours ago"),
+    ),
+)  # fmt: skip

@@ -7,17 +7,19 @@ from rich.cells import cell_len
 
 from mirrortui.errors import MirrorError
 from mirrortui.mirror.plan import PlannedFile
+from mirrortui.mirror.snapshots import Snapshot as Frozen
 from mirrortui.mirror.solving import Solved
 from mirrortui.selection.estimate import Details
 from mirrortui.selection.explain import Answer
 from mirrortui.selection.reasons import Broken, Reason
 from mirrortui.tui.glyphs import to_ascii
 from mirrortui.tui.messages import Said
-from mirrortui.tui.rooms import Wrong
+from mirrortui.tui.rooms import History, Wrong
 from mirrortui.tui.screens.confirm import Confirm
+from mirrortui.worker.doctor import Finding
 from mirrortui.worker.snapshot import Event, Failure, InFlight, Snapshot, SubdirProgress
 from tests.tui.driving import Driver, driven, make_app, running_app
-from tests.tui.fake_rooms import NOW, RUN, FakeRooms, sample_config
+from tests.tui.fake_rooms import NOW, RUN, FakeRooms, past_run, sample_config
 
 NASTY = (
     "[/bad]",
@@ -167,9 +169,10 @@ def test_packages_and_answers(size: tuple[int, int]) -> None:
                 await d.pilot.pause()
                 clean(d)
             d.screen.query_one("#filter").value = ""
-            for _ in NASTY:
+            for _ in range(4):
                 await d.press("space", "a", "down")
                 clean(d)
+            d.screen.query_one("#names").move_to(len(NASTY) - 2)
             app.clear_notifications()
             await d.press("e")
             await d.sees("records:")
@@ -205,6 +208,26 @@ def test_broken_dependencies_and_solver(size: tuple[int, int]) -> None:
     see()
 
 
+@pytest.mark.parametrize("size", [(60, 20), (80, 24), (120, 36)], ids=str)
+def test_history(size: tuple[int, int]) -> None:
+    @driven
+    async def see() -> None:
+        rooms = FakeRooms()
+        rooms.past = History(
+            tuple(past_run(i, n, i, ALL) for i, n in enumerate(NASTY)),
+            tuple(Frozen(n, NOW, ((n, n),), 1, 2) for n in NASTY),
+            tuple(Finding(n, n, n, ALL) for n in NASTY),
+        )
+        app = make_app(rooms, screen="history")
+        async with running_app(app, size) as d:
+            await d.until(lambda: d.screen.history is not None)
+            for _ in range(4):
+                await d.press("tab", "down")
+                clean(d)
+
+    see()
+
+
 @driven
 async def test_wrong_rules_and_hints() -> None:
     rooms = FakeRooms()
@@ -231,7 +254,7 @@ async def test_ascii_mode_shows_nothing_else() -> None:
     app = make_app(rooms, screen="sync", ascii=True)
     async with running_app(app) as d:
         await d.until(lambda: "[/bad]" in app.export_screenshot())
-        for mode in "1234":
+        for mode in "12345":
             await d.press(mode)
             await d.pilot.pause()
             shown = "".join(c for c in app.export_screenshot() if not c.isascii())

@@ -28,6 +28,7 @@ def settled(app: MirrorApp) -> bool:
         "plan": lambda: screen.plan is not None and app.current().total > 0,
         "sync": lambda: app.current().snapshot is not None,
         "clients": lambda: screen.preview is not None,
+        "history": lambda: screen.history is not None,
     }[app.current_mode]() and app.current().free >= 0
 
 
@@ -50,7 +51,7 @@ def ready(*keys: str, then: Callable[[MirrorApp], object] = lambda _app: True) -
 
 
 @pytest.mark.parametrize("size", SIZES, ids=str)
-@pytest.mark.parametrize("screen", ["setup", "plan", "sync", "clients"])
+@pytest.mark.parametrize("screen", ["setup", "plan", "sync", "clients", "history"])
 def test_screen(snap_compare: Compare, screen: str, size: tuple[int, int]) -> None:
     rooms = FakeRooms()
     rooms.snapshot = fake_rooms.running()

@@ -174,7 +174,7 @@ class TestRegistry:
         assert all(act.label and act.help for act in ACTS)
 
     def test_no_key_clashes_within_what_is_active_together(self) -> None:
-        for screen in ("setup", "browser", "plan", "sync", "clients"):
+        for screen in ("setup", "browser", "plan", "sync", "clients", "history"):
             keys = [key for act in ACTS if act.place in (screen, "app", "room") for key in act.keys.split(",")]
             assert len(keys) == len(set(keys)), screen
 
@@ -188,5 +188,5 @@ class TestRegistry:
 
     def test_the_footer_has_room(self) -> None:
         assert LIMIT <= 8
-        for screen in ("setup", "browser", "plan", "sync", "clients"):
+        for screen in ("setup", "browser", "plan", "sync", "clients", "history"):
             assert len(bindings(screen)) == sum(act.place == screen for act in ACTS)

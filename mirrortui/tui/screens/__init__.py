@@ -23,6 +23,10 @@ def make_screen(mode: str, current: "Callable[[], View]", rooms: "Rooms") -> "Ro
         from mirrortui.tui.screens.clients import ClientsScreen
 
         return ClientsScreen(current, rooms)
+    if mode == "history":
+        from mirrortui.tui.screens.history import HistoryScreen
+
+        return HistoryScreen(current, rooms)
     from mirrortui.tui.screens.setup import SetupScreen
 
     return SetupScreen(current, rooms)

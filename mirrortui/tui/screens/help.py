@@ -30,12 +30,23 @@ _WORDS = {
         "The run is a process of its own: it goes on when you leave, log out or lose the connection. What you see is "
         "what its journal says; a key such as pause is shown as asked until the worker confirms it."
     ),
+    "history": (
+        "The last runs as the journal tells them, frozen sets of metadata below snapshots/, and whatever may keep this "
+        "mirror from working. The same as the commands status, snapshot and doctor."
+    ),
     "clients": (
         "Configuration that points conda, mamba and pixi at what is really mirrored. Nothing is written before you have "
         "seen the difference; the file that was there is kept beside it."
     ),
 }
-_TITLES = {"setup": "Setup", "browser": "Packages", "plan": "Plan", "sync": "Sync", "clients": "Clients"}
+_TITLES = {
+    "setup": "Setup",
+    "browser": "Packages",
+    "plan": "Plan",
+    "sync": "Sync",
+    "clients": "Clients",
+    "history": "History",
+}
 _KEYS = 16
 """Cells of the column of keys."""
 

@@ -76,7 +76,7 @@ class KeyBar(Facts):
         elif screen.has_class("-narrow"):
             wanted["_tab"] = ("tab", "pane", "screen.pane(1)")
         if screen.has_class("-short"):
-            wanted["_screens"] = ("1-4", "screens", "")
+            wanted["_screens"] = ("1-5", "screens", "")
         ids = sorted(wanted, key=lambda i: _RANK.get(i, -1))
         tail = [i for i in ids if i in _LAST]
         ids = [i for i in ids if i not in _LAST][: LIMIT - len(tail)]

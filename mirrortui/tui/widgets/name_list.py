@@ -42,7 +42,7 @@ def sums(table: "NameTable", shown: int) -> Line:
     kept, names = int(table.kept.sum()), int((table.kept > 0).sum())
     count = f"{fmt.count(shown)} of {fmt.count(len(table))}" if shown != len(table) else fmt.count(len(table))
     words = f"{most}{fmt.count(names)} in, {fmt.count(kept)} records, {fmt.size(int(table.kept_bytes.sum()))}"
-    rough = f"   dependencies by name, exact figures follow{DOTS}" if table.approximate else ""
+    rough = f"   exact figures follow{DOTS}" if table.approximate else ""
     return line((f"{count} names", "strong"), f"   {words}", (rough, "dim"))
 
 

@@ -8,7 +8,13 @@ from mirrortui.tui.view import View
 from mirrortui.tui.widgets.lines import Facts, Line, cut, line, sides, width
 from mirrortui.worker.snapshot import RunStatus
 
-SCREENS = (("setup", "1", "Setup"), ("plan", "2", "Plan"), ("sync", "3", "Sync"), ("clients", "4", "Clients"))
+SCREENS = (
+    ("setup", "1", "Setup"),
+    ("plan", "2", "Plan"),
+    ("sync", "3", "Sync"),
+    ("clients", "4", "Clients"),
+    ("history", "5", "History"),
+)
 
 PHASES = {
     "starting": "starting",

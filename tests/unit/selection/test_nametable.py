@@ -133,3 +133,21 @@ def test_an_empty_catalog(state: Path) -> None:
     assert empty.find("", "size").tolist() == []
     made.missing(state, subdir="osx-64")
     assert len(table(state)) == 5
+
+
+def test_a_later_survey_keeps_what_is_the_same(state: Path) -> None:
+    settings = config(state, include=("numpy",))
+    first = survey(settings)
+    first.names(settings)
+    second = survey(settings, before=first)
+    assert second.catalog.indexes["c", "linux-64"] is first.catalog.indexes["c", "linux-64"]
+    assert not second.names(settings, quick=True).approximate, "its decision, too"
+    aging = config(state, include=("numpy",), min_age="1 day")
+    dated = survey(aging, before=first)
+    dated.names(aging)
+    assert dated.decided
+    assert survey(aging, before=dated).decided == [], "the days go by"
+    made.index(state, made.table(*LINUX[:1]))
+    third = survey(settings, before=second)
+    assert third.catalog.indexes["c", "linux-64"].rows == 1
+    assert third.decided == []

@@ -1,0 +1,68 @@
+"""History and health: what the journal, the tree and doctor say."""
+
+from mirrortui.errors import StateError
+from mirrortui.tui.rooms import History
+from mirrortui.tui.screens.history import HistoryScreen, health_lines, run_rows
+from mirrortui.tui.view import View
+from mirrortui.worker.doctor import Finding
+from tests.tui.driving import driven, make_app, running_app
+from tests.tui.fake_rooms import NOW, PAST, FakeRooms, ended, past_run, running, sample_config
+
+
+def test_a_run_that_was_cut_off_is_called_crashed() -> None:
+    runs = (past_run(12, "running", 0.1), past_run(10, "running", 2))
+    view = View(sample_config(), snapshot=running(), now=NOW)
+    states = [row.cells[2] for row in run_rows(runs, view)]
+    assert states == [("● running", ""), ("✗ crashed", "bad")]
+
+
+def test_the_worst_comes_first_with_what_to_do() -> None:
+    for width in (40, 58, 78, 118):
+        lines = ["".join(span[0] for span in one) for one in health_lines(PAST.findings, width)]
+        assert lines[0].startswith("✗ bad  state")
+        assert any("Put it on" in one for one in lines)
+        assert all(len(one) <= max(width, 46) for one in lines)
+    assert "".join(span[0] for span in health_lines([Finding("x", "odd", "y")], 60)[0]).startswith("! odd")
+
+
+@driven
+async def test_runs_snapshots_and_health() -> None:
+    rooms = FakeRooms()
+    app = make_app(rooms)
+    async with running_app(app) as d:
+        await d.press("5")
+        await d.until(lambda: isinstance(d.screen, HistoryScreen))
+        await d.sees("✓ done")
+        await d.sees("before-numpy2")
+        await d.sees("SQLite does not work there")
+        await d.press("down")
+        await d.sees("3 files could not be had")
+        await d.press("n")
+        await d.until(lambda: ("history", True) in rooms.done)
+        await d.press("r")
+        await d.until(lambda: rooms.done.count(("history", False)) == 2)
+
+
+@driven
+async def test_a_run_that_ends_is_news() -> None:
+    rooms = FakeRooms()
+    rooms.snapshot = running()
+    app = make_app(rooms, screen="history")
+    async with running_app(app) as d:
+        await d.until(lambda: d.screen.history is not None)
+        looks = len(rooms.done)
+        rooms.snapshot = ended("done")
+        await d.until(lambda: len(rooms.done) > looks)
+
+
+@driven
+async def test_nothing_yet_and_trouble() -> None:
+    rooms = FakeRooms()
+    rooms.past = History()
+    app = make_app(rooms, screen="history")
+    async with running_app(app) as d:
+        await d.sees("no run yet")
+        await d.sees("mirrortui snapshot create")
+        rooms.past = StateError("cannot be read: [/bad]", where="/state/journal.db")
+        await d.press("r")
+        await d.sees("/state/journal.db: cannot be read: [/bad]")
