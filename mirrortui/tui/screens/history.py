@@ -17,7 +17,7 @@ from mirrortui.tui.bindings import bindings
 from mirrortui.tui.glyphs import DASH, DONE, DOTS, FAILED, RUN, STOPPED, WARN
 from mirrortui.tui.rooms import History, Rooms
 from mirrortui.tui.screens.base import RoomScreen
-from mirrortui.tui.text import problem
+from mirrortui.tui.text import problem, safe
 from mirrortui.tui.view import View
 from mirrortui.tui.widgets.line_table import Cell, Column, LineTable, Row
 from mirrortui.tui.widgets.lines import Facts, Line, LineView, line, set_title
@@ -35,7 +35,6 @@ SIGNS = {
     "crashed": (FAILED, "bad"),
 }
 HEALTH = {"ok": (DONE, "good"), "note": (WARN, "warn"), "bad": (FAILED, "bad")}
-_SUBJECT = 20
 
 
 @dataclass
@@ -122,16 +121,17 @@ def frozen_table() -> LineTable:
 def health_lines(findings: "Sequence[Finding]", width: int) -> list[Line]:
     """What was found, worst first, each with what to do about it."""
     rank = {"bad": 0, "note": 1, "ok": 2}
+    subject = 20 if width >= 72 else 13
+    indent = " " * (subject + 8)
+    room = max(16, width - len(indent))
     out: list[Line] = []
     for one in sorted(findings, key=lambda f: rank.get(f.state, 0)):
         sign, style = HEALTH.get(one.state, (WARN, "warn"))
-        room = max(16, width - _SUBJECT - 7)
+        name = fmt.fit(fmt.fit_tail(safe(one.subject), subject), subject)
         first, *more = textwrap.wrap(one.text, room) or [""]
-        out.append(
-            line((f"{sign} {fmt.fit(one.state, 5)}", style), (fmt.fit(one.subject, _SUBJECT - 1), "dim"), " ", first)
-        )
-        out += [line(" " * (_SUBJECT + 7), rest) for rest in more]
-        out += [line(" " * (_SUBJECT + 7), (rest, "accent")) for rest in textwrap.wrap(one.hint, room)]
+        out.append(line((f"{sign} {fmt.fit(one.state, 5)}", style), (name, "dim"), " ", first))
+        out += [line(indent, rest) for rest in more]
+        out += [line(indent, (rest, "accent")) for rest in textwrap.wrap(one.hint, room)]
     return out
 
 
