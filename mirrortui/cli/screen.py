@@ -15,7 +15,10 @@ from mirrortui.errors import ConfigError, UsageError
 @config_option
 @click.option("--ascii", "ascii_only", is_flag=True, help="Draw with ASCII characters only.")
 @click.option(
-    "--screen", default="", type=click.Choice(["", "setup", "plan", "sync", "clients", "history"]), help="Open on this screen."
+    "--screen",
+    default="",
+    type=click.Choice(["", "setup", "plan", "sync", "clients", "history"]),
+    help="Open on this screen.",
 )
 @click.option("--read-only", is_flag=True, help="Watch only: nothing can be changed or started.")
 @click.option(
