@@ -6,7 +6,6 @@ and a patient one for blocks in which some record does not. What cannot be right
 is left out and counted.
 """
 
-import binascii
 import json
 import re
 from array import array
@@ -21,6 +20,7 @@ import numpy.typing as npt
 from mirrortui import naming
 from mirrortui.catalog.body import split
 from mirrortui.catalog.record import Linked, Record, plainly, readable
+from mirrortui.catalog.values import Table, bounded, milliseconds, unhex, unhex_all
 from mirrortui.errors import BadRepodata
 
 CONDA, HAS_SHA256, HAS_MD5, TWIN, ODD, DUPLICATE, LINKS = (1 << bit for bit in range(7))
@@ -33,19 +33,14 @@ FORMAT = 1
 
 MAX_SIZE = 1 << 42
 """Bytes from which on a size is taken as unknown: 4 TB a package, so that the sum of millions still fits 64 bits."""
-MAX_STAMP = (
-    253402300799  # the last second of the year 9999: larger values are milliseconds (as conda and rattler read them)
-)
 
 Flags = npt.NDArray[np.uint8]
-Numbers = npt.NDArray[np.int64]
 
 _FN_CHARS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.+!~-\n"
 _BAD_START = re.compile(rb"\n[.+!~-]")
 # A dependency on python, with or without a channel. Looking back for what comes before keeps the search for a fixed text.
 _PYTHON = re.compile(rb'(python(?:(?<="python)|(?<=::python))(?:_abi)?+(?:[\s=<>!~\[][^"\\]*+)?+)"')
 _ESCAPE = re.compile(rb"\\")
-
 
 COLUMNS: dict[str, str] = {
     "name": "<i4",
@@ -58,26 +53,6 @@ COLUMNS: dict[str, str] = {
     "flags": "<u1",
 }
 """Column name -> numpy type."""
-
-
-class Table:
-    """Texts seen so far, in order of first appearance."""
-
-    def __init__(self, *first: Any) -> None:
-        self.ids: dict[Any, int] = {text: index for index, text in enumerate(first)}
-
-    def all(self, *columns: list[Any]) -> list[int]:
-        """Return the numbers of texts, or of rows of texts; the usual case, that all were seen before, is one pass at C speed."""
-        try:
-            return list(map(self.ids.__getitem__, _rows(columns)))
-        except KeyError:
-            for text in _rows(columns):
-                self.ids.setdefault(text, len(self.ids))
-            return list(map(self.ids.__getitem__, _rows(columns)))
-
-
-def _rows(columns: tuple[list[Any], ...]) -> Iterable[Any]:
-    return columns[0] if len(columns) == 1 else zip(*columns, strict=True)
 
 
 class Decoder:
@@ -157,18 +132,19 @@ class Decoder:
 
     def _append(self, fns: list[str], recs: list[Record], lines: bytes) -> None:
         stems, flags = _stems(fns, lines)
-        self._mark_odd(stems, recs, flags)
+        names, versions, builds = [r.name for r in recs], [r.version for r in recs], [r.build for r in recs]
+        self._mark_odd(stems, list(map("-".join, zip(names, versions, builds, strict=True))), builds, flags)
         self._mark_links(recs, flags)
         self._hashes(recs, flags)
         self._stems.extend(map(hash, stems))
         columns: dict[str, Any] = {
-            "name": self.names.all([r.name for r in recs]),
-            "version": self.versions.all([r.version for r in recs]),
+            "name": self.names.all(names),
+            "version": self.versions.all(versions),
             "license": self.licenses.all([r.license for r in recs], [r.license_family for r in recs]),
             "python": self._python_tags(recs),
-            "build_number": _bounded([r.build_number for r in recs], (1 << 31) - 1, missing=0),
-            "size": _bounded([r.size for r in recs], MAX_SIZE - 1),
-            "stamp": _milliseconds([r.timestamp for r in recs]),
+            "build_number": bounded([r.build_number for r in recs], (1 << 31) - 1, missing=0),
+            "size": bounded([r.size for r in recs], MAX_SIZE - 1),
+            "stamp": milliseconds([r.timestamp for r in recs]),
             "flags": flags,
         }
         for name, values in columns.items():
@@ -176,14 +152,13 @@ class Decoder:
         self._files["fn.txt"].write(lines)
         self.rows += len(fns)
 
-    def _mark_odd(self, stems: list[str], recs: list[Record], flags: Flags) -> None:
-        expected = [f"{r.name}-{r.version}-{r.build}" for r in recs]
+    def _mark_odd(self, stems: list[str], expected: list[str], builds: list[str], flags: Flags) -> None:
         if stems == expected:
             return
         for i, (stem, want) in enumerate(zip(stems, expected, strict=True)):
             if stem != want:
                 flags[i] |= ODD
-                self.odd[self.rows + i] = recs[i].build
+                self.odd[self.rows + i] = builds[i]
 
     def _mark_links(self, recs: list[Record], flags: Flags) -> None:
         if isinstance(recs[0], Linked):
@@ -195,11 +170,11 @@ class Decoder:
             ("md5.col", HAS_MD5, 32, [r.md5 for r in recs]),
         )
         for name, bit, length, raws in digests:
-            data = _unhex_all(raws, length)
+            data = unhex_all(raws, length)
             if data is not None:
                 flags |= bit
             else:
-                each = [_unhex(raw, length) for raw in raws]
+                each = [unhex(raw, length) for raw in raws]
                 flags[[digest is not None for digest in each]] |= bit
                 data = b"".join([digest or bytes(length // 2) for digest in each])
             self._files[name].write(data)
@@ -284,43 +259,6 @@ def _stems(fns: list[str], lines: bytes) -> tuple[list[str], Flags]:
         return [fn[:cut] for fn in fns], np.full(len(fns), CONDA if conda else 0, np.uint8)
     kinds = [fn[-1] == "a" for fn in fns]
     return [fn[: -6 if kind else -8] for fn, kind in zip(fns, kinds, strict=True)], np.array(kinds, np.uint8) * CONDA
-
-
-def _unhex_all(raws: list[msgspec.Raw], length: int) -> bytes | None:
-    """All the digests in bytes, or None if one of them is not a JSON text of `length` hexadecimal digits."""
-    data, step = b"".join(raws), length + 2
-    if len(data) != step * len(raws) or data[::step].strip(b'"') or data[step - 1 :: step].strip(b'"'):
-        return None
-    try:
-        found = binascii.unhexlify(data.translate(None, b'"'))
-    except binascii.Error:
-        return None
-    return found if 2 * len(found) == length * len(raws) else None
-
-
-def _unhex(raw: msgspec.Raw, length: int) -> bytes | None:
-    """One digest, however it is spelt; None for anything else."""
-    try:
-        text = msgspec.json.decode(raw, type=str)
-        return binascii.unhexlify(text) if len(text) == length else None
-    except (msgspec.DecodeError, ValueError):  # UnicodeError and binascii.Error are among the latter
-        return None
-
-
-def _bounded(values: list[int | None], high: int, *, missing: int = -1) -> Numbers:
-    """Whole numbers from 0 to `high`; `missing` in place of any other and of None."""
-    try:
-        found = np.frombuffer(array("q", values), np.int64)  # type: ignore[type-var]  # None is why it may raise
-    except (TypeError, OverflowError):
-        found = np.array([missing if n is None or not -1 < n <= high else n for n in values], np.int64)
-    return np.where((found < 0) | (found > high), missing, found)
-
-
-def _milliseconds(stamps: list[int | None]) -> Numbers:
-    """Old records carry seconds, newer ones milliseconds (conda: models/records.py, TimestampField); -1 is unknown."""
-    found = _bounded(stamps, MAX_STAMP * 1000)
-    found[found == 0] = -1
-    return np.where((found > 0) & (found <= MAX_STAMP), found * 1000, found)
 
 
 def decode(chunks: Iterable[bytes], folder: Path) -> dict[str, Any]:

@@ -17,8 +17,8 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from mirrortui.catalog.decode import Table
 from mirrortui.catalog.index import Ints, SubdirIndex
+from mirrortui.catalog.values import Table
 from mirrortui.catalog.walk import walk
 from mirrortui.errors import BadRepodata
 

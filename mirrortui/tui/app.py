@@ -288,6 +288,7 @@ def run(
         read_only=read_only,
         refresh_hz=refresh_hz,
     )
+    sys.setswitchinterval(terminal.TURN)
     app.error_console = Console(file=StringIO())  # Textual's own report shows values of variables
     app.run()
     if app.failure is not None and app.return_code:

@@ -16,6 +16,10 @@ WATCH = 5.0
 """Seconds between two looks whether the terminal is still there."""
 
 
+TURN = 0.0005
+"""Seconds after which work in a thread lets the screen have its turn; Python's own 5 ms add up within one key."""
+
+
 def refusal(stdin_tty: bool, stderr_tty: bool, environ: Mapping[str, str]) -> str:
     """Why the interface cannot run here, in one line; empty if it can. It draws on stderr."""
     hint = "every screen is also a command, see “mirrortui --help”"

@@ -1,5 +1,7 @@
 """The only way a string from outside reaches a widget: never as markup, never with control characters."""
 
+import textwrap
+
 from rich.cells import get_character_cell_size
 from rich.segment import Segment
 from textual.color import Color
@@ -23,6 +25,11 @@ def content(outside: object, limit: int = 2000) -> Content:
 def block(outside: str) -> str:
     """Several lines, each made safe on its own."""
     return "\n".join(safe(line) for line in outside.splitlines())
+
+
+def wrapped(outside: object, width: int) -> list[str]:
+    """The same as lines of at most `width` characters; made safe first, since a secret that is cut in two is not seen as one."""
+    return textwrap.wrap(safe(outside, 2000), width) or [""]
 
 
 class PrintableFilter(LineFilter):

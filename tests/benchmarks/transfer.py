@@ -96,7 +96,7 @@ PARTS = {
         (OURS, "curl -Z", "aria2c, checksums"),
         (Budget("share of connections / 0.03 s", 0.9, 0.97, figure="share"),),
         connections=32,
-        files=2000,
+        files=4000,
         server="delayed",
     ),
     "late128": Part(

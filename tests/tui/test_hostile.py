@@ -232,10 +232,15 @@ def test_history(size: tuple[int, int]) -> None:
 async def test_wrong_rules_and_hints() -> None:
     rooms = FakeRooms()
     rooms.hints = dict.fromkeys(("selection.include", "selection.always"), ALL)
-    rooms.errors = {"selection.exclude": Wrong(ALL, ALL, 7), "selection.environments": Wrong(ALL, NASTY[3], 99)}
+    rooms.errors = {
+        "selection.exclude": Wrong(ALL, NASTY[0] + NASTY[3], 7),
+        "selection.always": Wrong(ALL, ALL, 9),
+        "selection.environments": Wrong(ALL, NASTY[3], 99),
+    }
     app = make_app(rooms)
     async with running_app(app, (120, 36)) as d:
         await d.sees("^ column 7")
+        await d.sees("column 9: [/bad]")
         await d.sees("[/bad]")
         clean(d)
 

@@ -1,6 +1,5 @@
 """Pages that take a moment: a question, words while the answer is worked out, and the answer as lines."""
 
-import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -19,7 +18,7 @@ from mirrortui.tui.bindings import bindings
 from mirrortui.tui.glyphs import DONE, DOTS, FAILED, TICK_ALL, TICK_NONE
 from mirrortui.tui.rooms import Rooms
 from mirrortui.tui.screens.base import HEIGHTS, WIDTHS
-from mirrortui.tui.text import content, problem
+from mirrortui.tui.text import content, problem, wrapped
 from mirrortui.tui.widgets.lines import Line, LineView, line
 
 if TYPE_CHECKING:  # they bring numpy, which the first frame does not wait for
@@ -166,7 +165,7 @@ def answer_lines(answers: "Sequence[Answer]", width: int) -> list[Line]:
 
 def _wrapped(words: str, width: int, indent: int, style: str) -> list[Line]:
     room = max(12, width - indent)
-    return [line(" " * indent, (part, style)) for part in textwrap.wrap(words, room) or [""]]
+    return [line(" " * indent, (part, style)) for part in wrapped(words, room)]
 
 
 # ------------------------------------------------------------------------------------------------- details

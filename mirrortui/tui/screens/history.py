@@ -1,6 +1,5 @@
 """History and health: past runs, snapshots, and what may keep the mirror from working."""
 
-import textwrap
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from mirrortui.tui.bindings import bindings
 from mirrortui.tui.glyphs import DASH, DONE, DOTS, FAILED, RUN, STOPPED, WARN
 from mirrortui.tui.rooms import History, Rooms
 from mirrortui.tui.screens.base import RoomScreen
-from mirrortui.tui.text import problem, safe
+from mirrortui.tui.text import problem, safe, wrapped
 from mirrortui.tui.view import View
 from mirrortui.tui.widgets.line_table import Cell, Column, LineTable, Row
 from mirrortui.tui.widgets.lines import Facts, Line, LineView, line, set_title
@@ -128,10 +127,10 @@ def health_lines(findings: "Sequence[Finding]", width: int) -> list[Line]:
     for one in sorted(findings, key=lambda f: rank.get(f.state, 0)):
         sign, style = HEALTH.get(one.state, (WARN, "warn"))
         name = fmt.fit(fmt.fit_tail(safe(one.subject), subject), subject)
-        first, *more = textwrap.wrap(one.text, room) or [""]
+        first, *more = wrapped(one.text, room)
         out.append(line((f"{sign} {fmt.fit(one.state, 5)}", style), (name, "dim"), " ", first))
         out += [line(indent, rest) for rest in more]
-        out += [line(indent, (rest, "accent")) for rest in textwrap.wrap(one.hint, room)]
+        out += [line(indent, (rest, "accent")) for rest in wrapped(one.hint, room) if rest]
     return out
 
 

@@ -1,6 +1,5 @@
 """Plan: what a sync would do now, before anything is done."""
 
-import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -21,7 +20,7 @@ from mirrortui.tui.glyphs import DOTS, FAILED
 from mirrortui.tui.messages import DraftEdited, Said, SaveAsked, StartAsked
 from mirrortui.tui.rooms import Rooms
 from mirrortui.tui.screens.base import RoomScreen
-from mirrortui.tui.text import problem
+from mirrortui.tui.text import problem, wrapped
 from mirrortui.tui.view import View
 from mirrortui.tui.widgets.line_table import Column, LineTable
 from mirrortui.tui.widgets.lines import Facts, Line, LineView, line, set_title
@@ -153,7 +152,7 @@ class PlanScreen(RoomScreen):
 
         room = max(20, self.query_one("#plan-warnings").size.width - 1)
         listed = {broken_words(b) for b in plan.broken}
-        return [line((words, "warn")) for w in plan.warnings if w not in listed for words in textwrap.wrap(w, room)]
+        return [line((words, "warn")) for w in plan.warnings if w not in listed for words in wrapped(w, room)]
 
     def stops(self) -> list[Widget]:
         """What is shown."""

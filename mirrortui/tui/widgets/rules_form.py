@@ -13,6 +13,7 @@ from textual.widget import Widget
 from textual.widgets import Input, Label, Static
 
 from mirrortui.config import MirrorConfig
+from mirrortui.naming import has_secret
 from mirrortui.tui.bindings import bindings
 from mirrortui.tui.glyphs import CHOICE_LEFT, CHOICE_RIGHT
 from mirrortui.tui.rooms import Checked, Wrong
@@ -58,6 +59,8 @@ def wrong_words(wrong: Wrong, width: int) -> str:
     """What is wrong; where the place is known, the entry with a mark under that place comes first."""
     if not wrong.column:
         return safe(wrong.words)
+    if has_secret(wrong.text):  # a part of it would not be seen as one
+        return f"column {wrong.column}: {safe(wrong.words)}"
     begin = max(0, wrong.column - 1 - max(4, width // 2))
     shown = safe(wrong.text[begin : begin + width])
     mark = " " * (wrong.column - 1 - begin) + "^"
