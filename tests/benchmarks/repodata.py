@@ -9,12 +9,15 @@ The made channel (`made_repodata.py`: nine tenths linux-64, one tenth noarch) an
 its own, so that one's memory is not another's. Budgets hold for the full size on two quiet cores; `cpu` (all threads
 and children) is there to tell a slow program from a busy machine.
 
+ext4 does not hand out an inode again for some minutes after a file was deleted, and looks past each one: where 30,000
+shards were just removed, making them anew takes ten seconds of system time instead of one. Let it rest for six
+minutes between two calls, or give a `--folder` on a memory file system.
+
 Peak RSS is the process's own high-water mark, which counts pages of mapped column files too.
 """
 
 import argparse
 import json
-import shutil
 import statistics
 import subprocess
 import sys
@@ -64,16 +67,19 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS), metavar="PART", help=", ".join(PARTS))
     parser.add_argument("-n", type=int, default=3, help="processes for each part (default 3)")
     parser.add_argument("--one", choices=("prepare", *PARTS), help=argparse.SUPPRESS)
+    parser.add_argument("--scratch", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     records = FEW if options.quick else RECORDS
     if options.one:
-        _report(options.one, options.folder, records)
+        _report(options.one, options.folder, records, options.scratch)
         return
-    _child("prepare", options)
+    _child("prepare", options, options.folder)
     print(f"{records:,} records, median of {options.n} processes\n")
     print(f"{'what':40} {'median':>9} {'budget':>9} {'goal':>9} {'cpu':>9} {'peak RSS':>9} {'budget':>9}")
     for key in options.only:
-        part, runs = PARTS[key], [_child(key, options) for _ in range(options.n)]
+        # What the runs leave goes when all are done, not between them (see above).
+        with tempfile.TemporaryDirectory(dir=options.folder, prefix="run-") as scratch:
+            part, runs = PARTS[key], [_child(key, options, Path(scratch)) for _ in range(options.n)]
         wall, cpu, peak = (statistics.median(run[what] for run in runs) for what in ("wall", "cpu", "peak"))
         memory = "" if part.memory is None else f"{part.memory:.0f} MB"
         sign = " !" if wall > part.budget or (part.memory is not None and peak > part.memory) else ""
@@ -85,8 +91,8 @@ def _seconds(value: float) -> str:
     return f"{value:.2f} s" if value >= 1 else f"{value * 1000:.1f} ms"
 
 
-def _child(key: str, options: argparse.Namespace) -> dict[str, Any]:
-    command = [sys.executable, "-m", __spec__.name, "--one", key, "--folder", str(options.folder)]
+def _child(key: str, options: argparse.Namespace, scratch: Path) -> dict[str, Any]:
+    command = [sys.executable, "-m", __spec__.name, "--one", key, "--folder", options.folder, "--scratch", scratch]
     done = subprocess.run([*command, *(["--quick"] if options.quick else [])], stdout=subprocess.PIPE, check=True)
     found: dict[str, Any] = json.loads(done.stdout)
     return found
@@ -95,18 +101,14 @@ def _child(key: str, options: argparse.Namespace) -> dict[str, Any]:
 # --------------------------------------------------------------------------- in a process of its own
 
 
-def _report(key: str, folder: Path, records: int) -> None:
+def _report(key: str, folder: Path, records: int, scratch: Path) -> None:
     """Run one part and print its figures as JSON."""
     bench = Bench(folder, records)
     if key == "prepare":
         bench.prepare()
         print("{}")
         return
-    scratch = Path(tempfile.mkdtemp(prefix="run-", dir=folder))
-    try:
-        walls, cpus, note = getattr(bench, key.replace("-", "_"))(scratch)
-    finally:
-        shutil.rmtree(scratch)
+    walls, cpus, note = getattr(bench, key.replace("-", "_"))(Path(tempfile.mkdtemp(dir=scratch)))
     print(json.dumps({"wall": statistics.median(walls), "cpu": statistics.median(cpus), "peak": _peak(), "note": note}))
 
 
