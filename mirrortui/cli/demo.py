@@ -34,7 +34,8 @@ def demo(headless: bool, rate: str, keep: bool, ascii_only: bool) -> int:
             from mirrortui.tui.app import run
 
             code = run(made.config_path, ascii=ascii_only)
-            say("the demo ends here: its worker is stopped and its folder removed; a real sync goes on")
+            gone = "" if keep else " and its folder removed"
+            say(f"the demo ends here: its worker is stopped{gone}; a real sync goes on")
         else:
             from mirrortui.cli.setup import refresh
             from mirrortui.demo.headless import rehearse
