@@ -22,7 +22,8 @@ import msgspec
 import zstandard
 
 from mirrortui.catalog import decode
-from mirrortui.catalog.index import Catalog, Source, SubdirIndex
+from mirrortui.catalog.catalog import Catalog
+from mirrortui.catalog.index import Source, SubdirIndex
 from mirrortui.catalog.inuse import Hold, remove_unused
 from mirrortui.errors import BadRepodata, StateError
 

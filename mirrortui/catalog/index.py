@@ -1,6 +1,6 @@
 """One subdir of a catalog: columns on disk, opened by memory map; rows are records in upstream's order."""
 
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -290,19 +290,3 @@ class SubdirIndex:
     def top_keys(self) -> list[str]:
         """The other top-level keys of the body."""
         return list(self.meta.get("others", ()))
-
-
-@dataclass(frozen=True)
-class Catalog:
-    """The indexes at hand, by (channel, subdir) in the order of the config, and why others are not."""
-
-    indexes: dict[tuple[str, str], SubdirIndex]
-    problems: dict[tuple[str, str], str] = field(default_factory=dict)
-
-    def __iter__(self) -> Iterator[SubdirIndex]:
-        return iter(self.indexes.values())
-
-    @property
-    def records(self) -> int:
-        """Number of records in all."""
-        return sum(index.rows for index in self)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from mirrortui.catalog import cache
-from mirrortui.catalog.index import Catalog
+from mirrortui.catalog.catalog import Catalog
 from mirrortui.config import MirrorConfig
 from mirrortui.mirror import planning
 from mirrortui.mirror.inventory import Inventory

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mirrortui.catalog.catalog import Catalog
 from mirrortui.catalog.depends import depends
-from mirrortui.catalog.index import Catalog, Ints, Mask, SubdirIndex
+from mirrortui.catalog.index import Ints, Mask, SubdirIndex
 from mirrortui.channels import known
 from mirrortui.config import Channel, MirrorConfig
 from mirrortui.config import Selection as Rules

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mirrortui.catalog.index import Catalog
+from mirrortui.catalog.catalog import Catalog
 from mirrortui.config import MirrorConfig
 from mirrortui.selection import closure, names
 from mirrortui.selection.reasons import Broken, Reason

@@ -10,7 +10,8 @@ import numpy.typing as npt
 from mirrortui import config as settings
 from mirrortui import quantities
 from mirrortui.catalog import decode
-from mirrortui.catalog.index import Catalog, Mask, SubdirIndex
+from mirrortui.catalog.catalog import Catalog
+from mirrortui.catalog.index import Mask, SubdirIndex
 from mirrortui.config import MirrorConfig
 from mirrortui.selection import licenses
 from mirrortui.selection.environments import seeds

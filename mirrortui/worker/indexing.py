@@ -14,9 +14,9 @@ import msgspec
 from mirrortui import channels, naming
 from mirrortui import config as settings
 from mirrortui.catalog import cache
+from mirrortui.catalog.catalog import Catalog
 from mirrortui.catalog.fetch import Progress, refresh
 from mirrortui.catalog.http import get
-from mirrortui.catalog.index import Catalog
 from mirrortui.config import Channel, MirrorConfig
 from mirrortui.errors import MirrorError, UpstreamError
 from mirrortui.transfer.client import open_client

@@ -11,8 +11,8 @@ import msgspec
 import numpy as np
 
 from mirrortui import quantities
+from mirrortui.catalog.catalog import Catalog
 from mirrortui.catalog.fetch import Progress as IndexProgress
-from mirrortui.catalog.index import Catalog
 from mirrortui.config import MirrorConfig
 from mirrortui.errors import MirrorError, NoSpace, UpstreamError
 from mirrortui.mirror import planning

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from mirrortui.catalog.index import Catalog
+from mirrortui.catalog.catalog import Catalog
 from mirrortui.config import Channel, Mirror, MirrorConfig, Selection
 from mirrortui.selection.decide import Decision, decide
 from mirrortui.selection.reasons import Reason

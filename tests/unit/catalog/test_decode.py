@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from mirrortui import naming
 from mirrortui.catalog import cache, decode
-from mirrortui.catalog.index import Catalog, SubdirIndex
+from mirrortui.catalog.catalog import Catalog
+from mirrortui.catalog.index import SubdirIndex
 from mirrortui.errors import BadRepodata
 from tests.unit.catalog.made import index as made_index
 from tests.unit.catalog.made import missing, record, table

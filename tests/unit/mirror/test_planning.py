@@ -8,7 +8,8 @@ import msgspec
 import pytest
 
 from mirrortui.catalog import cache
-from mirrortui.catalog.index import Catalog, SubdirIndex
+from mirrortui.catalog.catalog import Catalog
+from mirrortui.catalog.index import SubdirIndex
 from mirrortui.config import Channel, MirrorConfig, Prune, Transfer
 from mirrortui.errors import ConfigError
 from mirrortui.mirror import planning

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from mirrortui import config as toml
-from mirrortui.catalog.index import Catalog
+from mirrortui.catalog.catalog import Catalog
 from mirrortui.config import Check
 from mirrortui.errors import ConfigError, MirrorError, UsageError
 from mirrortui.mirror import solving

@@ -5,7 +5,7 @@ from typing import Any
 
 import zstandard
 
-from mirrortui.catalog.index import Catalog
+from mirrortui.catalog.catalog import Catalog
 from mirrortui.selection.chains import Chains
 from mirrortui.selection.closure import parsed, provide
 from mirrortui.selection.decide import decide

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from mirrortui.catalog.index import Catalog
+from mirrortui.catalog.catalog import Catalog
 from mirrortui.selection import closure
 from mirrortui.selection.decide import decide
 from mirrortui.selection.reasons import Broken, Reason

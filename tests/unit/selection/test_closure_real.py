@@ -8,7 +8,7 @@ import pytest
 import rattler
 import zstandard
 
-from mirrortui.catalog.index import Catalog
+from mirrortui.catalog.catalog import Catalog
 from mirrortui.selection.decide import decide
 from tests.unit import indexes
 from tests.unit.catalog import made

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import zstandard
 
-from mirrortui.catalog.index import Catalog
+from mirrortui.catalog.catalog import Catalog
 from mirrortui.errors import ConfigError
 from mirrortui.selection import closure
 from mirrortui.selection.decide import decide, decide_quickly

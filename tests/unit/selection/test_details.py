@@ -11,7 +11,7 @@ import pytest
 import zstandard
 
 from mirrortui import config as toml
-from mirrortui.catalog.index import Catalog
+from mirrortui.catalog.catalog import Catalog
 from mirrortui.selection import licenses
 from mirrortui.selection.decide import decide
 from mirrortui.selection.estimate import Details, details, estimate

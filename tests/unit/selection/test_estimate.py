@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from mirrortui import config as toml
-from mirrortui.catalog.index import Catalog, SubdirIndex
+from mirrortui.catalog.catalog import Catalog
+from mirrortui.catalog.index import SubdirIndex
 from mirrortui.config import Channel, Mirror, MirrorConfig
 from mirrortui.selection.estimate import Estimate, estimate
 from mirrortui.selection.select import select

@@ -151,7 +151,7 @@ def test_a_name_that_comes_twice_is_answered_for_the_one_that_counts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from mirrortui.catalog import cache
-    from mirrortui.catalog.index import Catalog
+    from mirrortui.catalog.catalog import Catalog
     from mirrortui.selection.decide import decide
 
     monkeypatch.setattr(cache.unpacked, "__defaults__", (20,))

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mirrortui.catalog.index import Catalog
+from mirrortui.catalog.catalog import Catalog
 from mirrortui.config import Channel, Mirror, MirrorConfig, Selection
 from mirrortui.mirror.survey import survey
 from mirrortui.selection.nametable import NameTable, name_table

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from mirrortui import config as toml
 from mirrortui.catalog import cache
-from mirrortui.catalog.index import Catalog, SubdirIndex
+from mirrortui.catalog.catalog import Catalog
+from mirrortui.catalog.index import SubdirIndex
 from mirrortui.config import Channel, Mirror, MirrorConfig
 from mirrortui.errors import ConfigError
 from mirrortui.selection.reasons import WORDS, Reason

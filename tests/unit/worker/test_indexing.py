@@ -10,8 +10,8 @@ import httpx
 import pytest
 
 from mirrortui import config as settings
+from mirrortui.catalog.catalog import Catalog
 from mirrortui.catalog.fetch import Progress
-from mirrortui.catalog.index import Catalog
 from mirrortui.config import Channel, Mirror, MirrorConfig
 from mirrortui.worker import indexing
 from mirrortui.worker.indexing import Throttle

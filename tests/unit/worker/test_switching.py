@@ -10,7 +10,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from mirrortui.catalog.index import Catalog, SubdirIndex
+from mirrortui.catalog.catalog import Catalog
+from mirrortui.catalog.index import SubdirIndex
 from mirrortui.config import Channel, MirrorConfig, Prune, Publish
 from mirrortui.mirror import planning
 from mirrortui.mirror.inventory import Entry
