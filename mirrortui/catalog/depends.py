@@ -58,17 +58,6 @@ class Depends:
         """Spec text -> its number."""
         return {text: number for number, text in enumerate(self.specs)}
 
-    def asking(self, name: str) -> list[int]:
-        """Numbers of the specs that ask for a package name."""
-        return self._by_name.get(name, [])
-
-    @cached_property
-    def _by_name(self) -> dict[str, list[int]]:
-        out: dict[str, list[int]] = {}
-        for number, text in enumerate(self.specs):
-            out.setdefault(dependency(text), []).append(number)
-        return out
-
     @cached_property
     def row_of(self) -> Ints:
         """Place in `numbers` -> row."""

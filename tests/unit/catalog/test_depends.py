@@ -4,7 +4,6 @@ import json
 import os
 import shutil
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -125,12 +124,6 @@ def test_a_real_index_reads_as_its_json(shared: Path, tmp_path: Path) -> None:
     assert {links.specs[n] for n in links.distinct(some).tolist()} == {
         text for row in some for text in records[index.fn(row)]["depends"]
     }
-    by_name = {name: {links.specs[n] for n in links.asking(name)} for name in ("python", "libzlib", "nothing")}
-    assert by_name["libzlib"] == {
-        text for r in records.values() for text in r["depends"] if text.split(" ")[0] == "libzlib"
-    }
-    assert by_name["python"]
-    assert by_name["nothing"] == set()
     assert [links.places[text] for text in links.specs] == list(range(len(links.specs)))
     for number in (0, 5, len(links.specs) - 1):
         rows = set(links.row_of[np.flatnonzero(links.numbers == number)].tolist())
@@ -148,7 +141,7 @@ def test_distinct_of_no_rows_and_of_rows_without_dependencies(tmp_path: Path) ->
 def test_an_index_without_records_or_without_body_has_none(tmp_path: Path) -> None:
     for index in (made.index(tmp_path, b'{"packages":{}}'), made.missing(tmp_path)):
         links = depends.depends(index)
-        assert (links.specs, links.asking("a"), links.distinct(np.zeros(0, np.int64)).tolist()) == ([], [], [])
+        assert (links.specs, links.distinct(np.zeros(0, np.int64)).tolist()) == ([], [])
 
 
 @pytest.mark.parametrize("name", ["depends.json", "depends.col", "depends_ends.col"])
@@ -214,9 +207,3 @@ def test_a_body_that_is_another_ones_is_an_error(tmp_path: Path) -> None:
 )  # fmt: skip
 def test_the_name_that_a_dependency_asks_for(text: str, name: str) -> None:
     assert depends.dependency(text) == name
-
-
-def test_specs_are_asked_by_name(tmp_path: Path) -> None:
-    fields: dict[str, Any] = {"depends": ["x >=1", "c::x", "X", "x-y", "", "y"]}
-    links = depends.depends(made.index(tmp_path, made.table(("a-1-0.conda", fields))))
-    assert [links.specs[n] for n in links.asking("x")] == ["x >=1", "c::x", "X"]
