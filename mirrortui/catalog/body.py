@@ -3,7 +3,8 @@
 In valid JSON the bytes `,"x.conda": {` can only be a key, since a quote inside a string is escaped. A
 buffer is cut at the last such key and the part before it, wrapped in braces, is decoded at C speed. Only a
 block that runs over its section's end (or a key of that shape nested inside a record) fails to decode;
-then brackets are counted.
+then brackets are counted. The tables of `v3` (CEP 48) lie one level deeper, and their keys lack the extension: there,
+a key is known by its two hyphens.
 """
 
 import re
@@ -18,6 +19,9 @@ from mirrortui.naming import display
 T = TypeVar("T")
 
 SECTIONS = ("packages", "packages.conda")
+V3 = "v3"
+INNER = "v3/"
+"""What the name of a section within `v3` begins with; its extension follows."""
 
 MAX_RECORD = 64 << 20
 MAX_VALUE = 512 << 20
@@ -31,6 +35,7 @@ _SPACE = b" \t\r\n"
 # Possessive: a plain `(?:[^"\\]|\\.)*` remembers every character, 100 bytes of memory for each.
 _STRING = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
 _KEY = re.compile(rb',[ \t\r\n]*"[^"\\]+\.(?:conda|tar\.bz2)"[ \t\r\n]*:[ \t\r\n]*\{')
+_STEM = re.compile(rb',[ \t\r\n]*+"[^"\\-]++-[^"\\-]++-[^"\\]++"[ \t\r\n]*+:[ \t\r\n]*+\{')
 _TOKEN = re.compile(_STRING + rb'|[{}\[\],"]', re.DOTALL)
 _NAME = re.compile(rb"(" + _STRING + rb")[ \t\r\n]*:", re.DOTALL)
 _SCALAR = re.compile(_STRING + rb'|[^,}\] \t\r\n"]+', re.DOTALL)
@@ -39,33 +44,53 @@ _SCALAR = re.compile(_STRING + rb'|[^,}\] \t\r\n"]+', re.DOTALL)
 def split(
     chunks: Iterable[bytes], records: Callable[[str, bytes], T], value: Callable[[str, bytes], None]
 ) -> Iterator[T]:
-    """Yield `records(section, block)` for each block of `packages` and `packages.conda`, in file order.
+    """Yield `records(section, block)` for each block of `packages`, `packages.conda` and `v3/<extension>`, in file order.
 
-    `block` is a JSON object `{fn: record, ...}`; the callback must raise `msgspec.DecodeError` if it is not
-    one. `value(key, raw)` gets every other top-level value, whole. Raises `BadRepodata`.
+    `block` is a JSON object `{key: record, ...}`; the callback must raise `msgspec.DecodeError` if it is not
+    one. `value(key, raw)` gets every other top-level value, whole; also `{}` for `v3` and for each table in it, where
+    they are objects, and what else stands in `v3`. Raises `BadRepodata`.
     """
     reader = _Reader(chunks)
     reader.expect(b"{", "is not a JSON object")
-    if reader.peek() == b"}":
-        reader.end()
-        return
-    seen = set()
-    while True:
+    yield from _members(reader, "", records, value)
+    reader.end()
+
+
+def _members(
+    reader: "_Reader", prefix: str, records: Callable[[str, bytes], T], value: Callable[[str, bytes], None]
+) -> Iterator[T]:
+    """Walk through an object; afterwards the reader stands behind its closing brace."""
+    seen: set[str] = set()
+    while reader.peek() != b"}" or seen:
         key = reader.key()
         if key in seen:
             raise BadRepodata(f"holds “{display(key)}” twice")
         seen.add(key)
         if len(seen) > MAX_KEYS:
-            raise BadRepodata(f"holds more than {MAX_KEYS} top-level keys", hint="This is no repodata")
-        if key in SECTIONS and reader.peek() == b"{":
-            reader.expect(b"{", "")
-            yield from _section(reader, key, records)
-        else:
-            value(key, reader.value())
+            raise BadRepodata(f"holds more than {MAX_KEYS} keys beside its records", hint="This is no repodata")
+        if key.startswith(INNER) and not prefix:
+            raise BadRepodata(f"holds the odd key “{display(key, 40)}”", hint="This is no repodata")
+        yield from _member(reader, prefix + key, records, value)
         if reader.peek() == b"}":
-            reader.end()
-            return
+            break
         reader.expect(b",", f"is not valid JSON after “{display(key)}”")
+    reader.expect(b"}", "")
+
+
+def _member(
+    reader: "_Reader", name: str, records: Callable[[str, bytes], T], value: Callable[[str, bytes], None]
+) -> Iterator[T]:
+    inner = name.startswith(INNER)
+    if reader.peek() != b"{" or not (inner or name in (*SECTIONS, V3)):
+        value(name, reader.value())
+        return
+    reader.expect(b"{", "")
+    if inner or name == V3:
+        value(name, b"{}")
+    if name == V3:
+        yield from _members(reader, INNER, records, value)
+    else:
+        yield from _section(reader, name, records, _STEM if inner else _KEY)
 
 
 class _Reader:
@@ -97,8 +122,7 @@ class _Reader:
                 raise self.truncated()
 
     def end(self) -> None:
-        """Step over the closing brace; nothing may follow it."""
-        self.buf = self.buf[1:]
+        """Nothing may follow."""
         while True:
             if self.buf.strip(_SPACE):
                 raise BadRepodata("goes on behind its end")
@@ -156,7 +180,7 @@ class _Reader:
         return grew
 
 
-def _section(reader: _Reader, name: str, records: Callable[[str, bytes], T]) -> Iterator[T]:
+def _section(reader: _Reader, name: str, records: Callable[[str, bytes], T], keys: re.Pattern[bytes]) -> Iterator[T]:
     """Yield the blocks of one section; afterwards the reader stands behind its closing brace."""
     if reader.peek() == b"}":
         reader.expect(b"}", "")
@@ -164,7 +188,7 @@ def _section(reader: _Reader, name: str, records: Callable[[str, bytes], T]) -> 
     while True:
         if reader.peek() in (b",", b"}"):
             raise BadRepodata(f"is not valid JSON: “{name}” has a comma too many")
-        cut = _last_key(reader.buf)
+        cut = _last_key(reader.buf, keys)
         if cut:
             try:
                 out = records(name, b"".join((b"{", memoryview(reader.buf)[:cut], b"}")))
@@ -204,13 +228,13 @@ def _check(raw: bytes) -> None:
         raise BadRepodata(f"is not valid JSON: {display(error)}") from error
 
 
-def _last_key(buf: bytes) -> int:
+def _last_key(buf: bytes, keys: re.Pattern[bytes]) -> int:
     """Where the comma before the last record key stands; 0 if there is none (or none of less than 1,024 bytes)."""
     low = len(buf)
     while low > 0:
         high, low = low + 1024, max(0, low - 4096)
         last = 0
-        for match in _KEY.finditer(buf, low, high):
+        for match in keys.finditer(buf, low, high):
             last = match.start()
         if last:
             return last

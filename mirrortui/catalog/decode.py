@@ -19,16 +19,18 @@ import numpy.typing as npt
 
 from mirrortui import naming
 from mirrortui.catalog.body import split
-from mirrortui.catalog.record import Linked, Record, plainly, readable
-from mirrortui.catalog.values import Table, bounded, milliseconds, unhex, unhex_all
+from mirrortui.catalog.record import Linked, Record, plainly, readable, repeated
+from mirrortui.catalog.revisions import SUFFIXES, file_names, unknown
+from mirrortui.catalog.values import Table, bounded, milliseconds, unhex, unhex_all, version_ranks
 from mirrortui.errors import BadRepodata
 
-CONDA, HAS_SHA256, HAS_MD5, TWIN, ODD, DUPLICATE, LINKS = (1 << bit for bit in range(7))
-"""Bits of the `flags` column. TWIN: a .tar.bz2 whose build is also there as .conda. ODD: the file name is not
-name-version-build. DUPLICATE: the same key comes again later (the later one counts). LINKS: the record holds `url`
-or `channel`, which must not be published."""
+CONDA, HAS_SHA256, HAS_MD5, TWIN, ODD, DUPLICATE, LINKS, V3 = (1 << bit for bit in range(8))
+"""Bits of the `flags` column. TWIN: a .tar.bz2 whose build is also there as .conda, for the same clients. ODD: the file
+name is not name-version-build. DUPLICATE: another record of the same file name counts (the last one of `packages` and
+`packages.conda`, else the last one). LINKS: the record holds `url` or `channel`, which must not be published. V3: it
+stands in `v3`, which older clients do not read."""
 
-FORMAT = 1
+FORMAT = 2
 """Of the column files; a cache of another format is fetched anew."""
 
 MAX_SIZE = 1 << 42
@@ -62,6 +64,7 @@ class Decoder:
         self.folder = folder
         self.rows = 0
         self.refused = 0
+        self.left_out: dict[str, int] = {}
         self.others: dict[str, bytes] = {}
         self.sections: list[str] = []
         self.odd: dict[int, str] = {}
@@ -81,32 +84,39 @@ class Decoder:
             stream.close()
 
     def value(self, key: str, raw: bytes) -> None:
-        """Keep a top-level value other than the record tables."""
+        """Keep a value beside the record tables."""
         self.others[key] = raw
 
     def records(self, section: str, block: bytes) -> int:
         """Decode one block and append its rows; returns their number. Raises `msgspec.DecodeError` if it is no JSON object."""
-        if section not in self.sections:
-            self.sections.append(section)
+        if section not in SUFFIXES:
+            self.left_out[section] = self.left_out.get(section, 0) + len(self._loose.decode(block))
+            return 0
         self._escapes = b"\\" in block
         table = self._read(block)
-        fns, recs, lines = self._gate(list(table), list(table.values()))
+        if section not in self.sections:
+            self.sections.append(section)
+        fns, recs, lines = self._gate(file_names(section, table), list(table.values()))
         if recs:
-            self._append(fns, recs, lines)
+            self._append(fns, recs, lines, V3 if SUFFIXES[section] else 0)
         return len(recs)
 
     def _read(self, block: bytes) -> Mapping[str, Record]:
         decoders: tuple[Callable[[bytes], Mapping[str, Record]], ...] = (self._typed.decode, self._linked.decode)
         for read in decoders:
             try:
-                return read(block)
+                table = read(block)
             except msgspec.ValidationError:
                 continue
+            self.refused += repeated(block, len(table))
+            return table
         return self._patient(block)
 
     def _patient(self, block: bytes) -> Mapping[str, Record]:
         out = {}
-        for fn, raw in self._loose.decode(block).items():
+        texts = self._loose.decode(block)
+        self.refused += repeated(block, len(texts))
+        for fn, raw in texts.items():
             record = readable(raw)
             if record is None:
                 self.refused += 1
@@ -130,8 +140,9 @@ class Decoder:
         fns = [fns[i] for i in good]
         return fns, [recs[i] for i in good], _lines(fns)
 
-    def _append(self, fns: list[str], recs: list[Record], lines: bytes) -> None:
+    def _append(self, fns: list[str], recs: list[Record], lines: bytes, bits: int) -> None:
         stems, flags = _stems(fns, lines)
+        flags |= bits
         names, versions, builds = [r.name for r in recs], [r.version for r in recs], [r.build for r in recs]
         self._mark_odd(stems, list(map("-".join, zip(names, versions, builds, strict=True))), builds, flags)
         self._mark_links(recs, flags)
@@ -201,11 +212,12 @@ class Decoder:
         }
         for name, table in tables.items():
             (self.folder / f"{name}.json").write_bytes(msgspec.json.encode(table))
-        self._rank_versions(tables["versions"])
+        version_ranks(tables["versions"]).tofile(self.folder / "version_ranks.col")
         meta = {
             "format": FORMAT,
             "rows": self.rows,
             "refused": self.refused,
+            "left_out": self.left_out | unknown(self.others),
             "odd": {str(row): build for row, build in self.odd.items()},
             "others": sorted(self.others),
             "sections": self.sections,
@@ -220,31 +232,22 @@ class Decoder:
         flags = np.memmap(self.folder / "flags.col", "<u1", "r+")
         # The last bit tells the formats apart, so that a build's .tar.bz2 stand right before its .conda.
         keys = np.frombuffer(self._stems, "<i8") & ~1 | (flags & CONDA)
-        order = np.argsort(keys, kind="stable")
-        step = np.diff(keys[order])
-        flags[order[:-1][(step == 1) & (keys[order[:-1]] & 1 == 0)]] |= TWIN
-        flags[order[:-1][step == 0]] |= DUPLICATE
+        older = (flags & V3) == 0
+        if older.all():
+            _mark(flags, keys, np.argsort(keys, kind="stable"))
+        else:
+            # A client of the older tables sees nothing in v3: there, no twin and nothing that counts instead.
+            _mark(flags, keys, np.lexsort((older, keys)))
+            rows = np.flatnonzero(older)
+            flags[rows] &= ~np.uint8(TWIN | DUPLICATE)
+            _mark(flags, keys, rows[np.argsort(keys[rows], kind="stable")])
         flags.flush()
 
-    def _rank_versions(self, versions: list[str]) -> None:
-        """Store each distinct version's place in conda's order (equal versions share one)."""
-        from rattler import Version
 
-        keyed: list[tuple[Any, int]] = []
-        ranks = np.full(len(versions), -1, "<i4")
-        for index, text in enumerate(versions):
-            try:
-                keyed.append((Version(text), index))
-            except Exception:  # noqa: BLE001, S112 - rattler has no common base for its parse errors; no version sorts lowest
-                continue
-        # The object inside a Version compares in a quarter of the time.
-        keyed.sort(key=lambda pair: getattr(pair[0], "_version", pair[0]))
-        rank, last = -1, None
-        for version, index in keyed:
-            if last is None or version != last:
-                rank, last = rank + 1, version
-            ranks[index] = rank
-        ranks.tofile(self.folder / "version_ranks.col")
+def _mark(flags: Flags, keys: npt.NDArray[np.int64], order: npt.NDArray[np.intp]) -> None:
+    step = np.diff(keys[order])
+    flags[order[:-1][(step == 1) & (keys[order[:-1]] & 1 == 0)]] |= TWIN
+    flags[order[:-1][step == 0]] |= DUPLICATE
 
 
 def _lines(fns: list[str]) -> bytes:
@@ -267,7 +270,7 @@ def decode(chunks: Iterable[bytes], folder: Path) -> dict[str, Any]:
     try:
         for _ in split(chunks, decoder.records, decoder.value):
             pass
-        for key, raw in decoder.others.items():
+        for key, raw in decoder.others.items():  # “v3/whl” is no path: hexadecimal digits are
             (folder / f"top-{key.encode().hex()}.json").write_bytes(raw)
         version = msgspec.json.decode(decoder.others.get("repodata_version", b"1"))
         if isinstance(version, int) and version > 2:

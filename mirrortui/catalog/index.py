@@ -195,12 +195,15 @@ class SubdirIndex:
         return names if mask is None else [names[i] for i in np.flatnonzero(mask)]
 
     def row(self, fn: str) -> int | None:
-        """The row of a file name (the last one, where the index has it twice); None if there is none."""
-        text, names = fn.encode("utf-8", "surrogatepass") + b"\n", self.file_names
-        if names.startswith(text) and names.count(b"\n" + text) == 0:
-            return 0
-        place = names.rfind(b"\n" + text)
-        return None if place < 0 else int(np.searchsorted(self.offsets, place + 1))
+        """The row of a file name (the one that counts, where the index has it twice); None if there is none."""
+        text, names = b"\n%s\n" % fn.encode("utf-8", "surrogatepass"), self.file_names
+        end = len(names)
+        while (place := names.rfind(text, 0, end)) >= 0:
+            row = int(np.searchsorted(self.offsets, place + 1))
+            if self.usable[row]:
+                return row
+            end = place + 1
+        return 0 if names.startswith(text[1:]) else None
 
     def build(self, row: int) -> str:
         """The build string of a row."""
@@ -254,7 +257,7 @@ class SubdirIndex:
 
     @cached_property
     def usable(self) -> Mask:
-        """Rows that count: not overwritten by a later entry of the same file name."""
+        """Rows that count: not overwritten by another entry of the same file name."""
         return np.equal(np.bitwise_and(self.flags, decode.DUPLICATE), 0)
 
     @cached_property
@@ -281,7 +284,7 @@ class SubdirIndex:
         return value
 
     def top(self, key: str) -> Any:
-        """Another top-level value of the body (`info`, `removed`, ...), decoded; None if absent."""
+        """Another value of the body (`info`, `removed`, `v3/...`), decoded; None if absent."""
         if self.folder is None:
             return None
         file = self.folder / f"top-{key.encode().hex()}.json"

@@ -4,6 +4,7 @@ Usually a whole block of records is decoded to `Record` at C speed. A block in w
 decoded to `Linked`; one in which some field has not the type that CEP 34/36 gives it, record by record (`readable`).
 """
 
+import json
 import re
 from typing import Annotated, Any
 
@@ -35,19 +36,27 @@ class Record(msgspec.Struct, gc=False):
 class Linked(Record, gc=False):
     """A record that may lead elsewhere."""
 
-    url: Any = None
-    channel: Any = None
-    base_url: Any = None
+    url: Any = msgspec.UNSET
+    channel: Any = msgspec.UNSET
+    base_url: Any = msgspec.UNSET
 
     @property
     def leads_away(self) -> bool:
-        """Whether it holds a key that must not be published."""
-        return self.url is not None or self.channel is not None or self.base_url is not None
+        """Whether it holds a key that must not be published, be it null: the same key may have come before with a value."""
+        return any(value is not msgspec.UNSET for value in (self.url, self.channel, self.base_url))
 
 
 def has_link(data: bytes) -> bool:
     """Tell whether a record may hold a key that leads elsewhere (none that does is missed)."""
     return _LINK.search(data) is not None
+
+
+def repeated(block: bytes, keys: int) -> int:
+    """How many entries of a block of so many keys come under a key that another one has: readers differ in which counts."""
+    if block.count(b"{") == keys + 1:  # no record holds an object, and none was overwritten
+        return 0
+    entries: int = json.loads(block, object_pairs_hook=len, parse_int=len, parse_float=len)
+    return entries - keys
 
 
 _one = msgspec.json.Decoder(Linked).decode
@@ -97,17 +106,20 @@ def _sane(raw: object) -> Linked | None:
         sha256=msgspec.Raw(msgspec.json.encode(text("sha256"))),
         md5=msgspec.Raw(msgspec.json.encode(text("md5"))),
         depends=msgspec.Raw(msgspec.json.encode(clean)),
-        url=raw.get("url"),
-        channel=raw.get("channel"),
-        base_url=raw.get("base_url"),
+        url=raw.get("url", msgspec.UNSET),
+        channel=raw.get("channel", msgspec.UNSET),
+        base_url=raw.get("base_url", msgspec.UNSET),
     )
 
 
 def plainly(depends: msgspec.Raw) -> msgspec.Raw:
-    """Dependencies without escapes (Go writes a `>` as its number) and without the channel before a name."""
+    """Dependencies without escapes (Go writes a `>` as its number; v3 quotes within brackets) or a channel before the name."""
     try:
         texts = msgspec.json.decode(depends)
     except (msgspec.DecodeError, UnicodeError):
         return depends
-    plain = [text.rpartition("::")[2] for text in texts if isinstance(text, str)] if isinstance(texts, list) else []
+    if not isinstance(texts, list):
+        return msgspec.Raw(b"[]")
+    # Either quote may stand in a MatchSpec, and only one of them needs no escape in JSON.
+    plain = [text.rpartition("::")[2].replace('"', "'") for text in texts if isinstance(text, str)]
     return msgspec.Raw(msgspec.json.encode(plain))

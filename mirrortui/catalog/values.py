@@ -57,6 +57,27 @@ def unhex(raw: msgspec.Raw, length: int) -> bytes | None:
         return None
 
 
+def version_ranks(versions: list[str]) -> npt.NDArray[np.int32]:
+    """Each version's place in conda's order (equal versions share one); -1 where the text is none."""
+    from rattler import Version
+
+    keyed: list[tuple[Any, int]] = []
+    ranks = np.full(len(versions), -1, "<i4")
+    for index, text in enumerate(versions):
+        try:
+            keyed.append((Version(text), index))
+        except Exception:  # noqa: BLE001, S112 - rattler has no common base for its parse errors
+            continue
+    # The object inside a Version compares in a quarter of the time.
+    keyed.sort(key=lambda pair: getattr(pair[0], "_version", pair[0]))
+    rank, last = -1, None
+    for version, index in keyed:
+        if last is None or version != last:
+            rank, last = rank + 1, version
+        ranks[index] = rank
+    return ranks
+
+
 def bounded(values: list[int | None], high: int, *, missing: int = -1) -> Numbers:
     """Whole numbers from 0 to `high`; `missing` in place of any other and of None."""
     try:

@@ -1,12 +1,16 @@
 """current_repodata.json: the newest version of each name, and what those need; for conda's classic solver.
 
 After conda-index (current_repodata.py): all builds of the newest version of each name, then, for each
-dependency that these leave unmet, all builds of the newest version that meets it. One subdir at a time.
+dependency that these leave unmet, all builds of the newest version that meets it, then, for each name of which some
+record has features, the newest one without. One subdir at a time. Records of `v3` stay out: the solver does not read
+them, and would lose what they are newer than.
 """
 
 import numpy as np
 
-from mirrortui.catalog.depends import depends
+from mirrortui.catalog import decode
+from mirrortui.catalog.depends import Depends, depends
+from mirrortui.catalog.features import featured
 from mirrortui.catalog.index import Ints, Mask, SubdirIndex
 from mirrortui.selection.closure import narrow, parsed, provide
 from mirrortui.selection.matchspec import Spec
@@ -17,23 +21,43 @@ MAX_PASSES = 50
 def current(index: SubdirIndex, keep: Mask) -> Mask:
     """Return the rows of current_repodata.json out of the rows that are published."""
     out = np.zeros(index.rows, bool)
-    if not index.rows or not keep.any():
+    keep = keep & ((index.flags & decode.V3) == 0)
+    if not keep.any():
         return out
     rows = np.flatnonzero(keep)
     rank = index.version_ranks[index.version]
     newest = np.full(len(index.names), -2, rank.dtype)
     np.maximum.at(newest, index.name[rows], rank[rows])
     out[rows] = rank[rows] == newest[index.name[rows]]
-    links, seen, fresh = depends(index), set[int](), np.flatnonzero(out)
+    links, seen = depends(index), set[int]()
+    _close(index, keep, out, rank, links, seen, np.flatnonzero(out))
+    _close(index, keep, out, rank, links, seen, _featureless(index, keep, out, rank))
+    return out
+
+
+def _close(index: SubdirIndex, keep: Mask, out: Mask, rank: Ints, links: Depends, seen: set[int], fresh: Ints) -> None:
+    """Bring in what the fresh rows need, which go in themselves; `seen` are the dependencies that were looked at."""
     for _ in range(MAX_PASSES):
+        out[fresh] = True
         todo = [number for number in links.distinct(fresh).tolist() if number not in seen]
         seen.update(todo)
         found = [rows for number in todo if len(rows := _unmet(index, keep, out, rank, links.specs[number]))]
         if not found:
             break
         fresh = np.unique(np.concatenate(found))
-        out[fresh] = True
-    return out
+
+
+def _featureless(index: SubdirIndex, keep: Mask, out: Mask, rank: Ints) -> Ints:
+    """The newest row without features of each name that has a row with some in already."""
+    special, best = featured(index), []
+    for place in np.unique(index.name[out & special]).tolist():
+        rows = index.rows_of(index.names[place])
+        rows = rows[keep[rows] & ~special[rows]]
+        if len(rows):
+            conda = index.flags[rows] & decode.CONDA
+            order = np.lexsort((conda, index.stamp[rows], index.build_number[rows], rank[rows]))
+            best.append(int(rows[order[-1]]))
+    return np.array(best, np.int64)
 
 
 def _unmet(index: SubdirIndex, keep: Mask, out: Mask, rank: Ints, text: str) -> Ints:

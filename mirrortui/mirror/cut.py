@@ -13,9 +13,11 @@ from typing import Any
 import msgspec
 
 from mirrortui.catalog import decode
-from mirrortui.catalog.body import SECTIONS
+from mirrortui.catalog.body import INNER, SECTIONS, V3
+from mirrortui.catalog.companions import with_companions
 from mirrortui.catalog.index import Mask, SubdirIndex
 from mirrortui.catalog.record import has_link
+from mirrortui.catalog.revisions import later
 from mirrortui.catalog.walk import walk
 
 Write = Callable[[bytes], object]
@@ -34,12 +36,15 @@ def empty(subdir: str) -> bytes:
 
 def verbatim(index: SubdirIndex, keep: Mask) -> bool:
     """Tell whether upstream's body can be published as it is: all records kept and no link in it."""
-    if index.body is None or not bool(keep.all()) or bool((index.flags & decode.LINKS).any()):
+    if index.body is None or not _whole(index, with_companions(index, keep)):
         return False
-    if index.meta.get("refused"):
+    if bool((index.flags & decode.LINKS).any()):
         return False
     tops = {key: index.top(key) for key in index.top_keys()}
-    return all(key not in (*_DROPPED, *SECTIONS) and _clean_top(key, value) == value for key, value in tops.items())
+    return all(
+        key not in SECTIONS and not _drops(key, value) and _clean_top(key, value) == value
+        for key, value in tops.items()
+    )
 
 
 def write(index: SubdirIndex, keep: Mask, out: Write) -> int:
@@ -47,45 +52,85 @@ def write(index: SubdirIndex, keep: Mask, out: Write) -> int:
     if index.body is None:
         out(empty(index.subdir))
         return 0
-    out(b'{"info":%s' % _encode(_info(index)))
-    written, current = 0, ""
+    keep = with_companions(index, keep)
+    out(b'{"info":%s' % encode(_info(index, keep)))
+    written, tables = 0, _Tables(index, out)
     for section, pieces in _pieces(index, keep):
-        if section != current:
-            out(b"%s,%s:{\n" % (b"\n}" if current else b"", msgspec.json.encode(section)))
-            first = True
-        current = section
-        if pieces:
-            out((b"" if first else b",\n") + b",\n".join(pieces))
-            first = False
-            written += len(pieces)
-    out(b"\n}" if current else b"")
-    seen = _sections_seen(index)
-    for section in SECTIONS:
-        if section not in seen:
-            out(b",%s:{}" % msgspec.json.encode(section))
-    for key in index.top_keys():
-        if key not in ("info", *SECTIONS, *_DROPPED):
-            out(b",%s:%s" % (msgspec.json.encode(key), _top(index, key)))
+        tables.put(section, pieces)
+        written += len(pieces)
+    tables.close()
+    for key, value in _others(index):
+        if key not in ("info", V3) and not key.startswith(INNER):
+            out(b",%s:%s" % (msgspec.json.encode(key), value))
     out(b"}")
     return written
 
 
-def _sections_seen(index: SubdirIndex) -> list[str]:
-    return [str(name) for name in index.meta.get("sections", ())]
+class _Tables:
+    """Writes the tables in upstream's order; those of `v3` come one behind the other, since they lie in one object."""
+
+    def __init__(self, index: SubdirIndex, out: Write) -> None:
+        self._out, self._open, self._first = out, "", True
+        self._missing = [name for name in SECTIONS if name not in index.meta.get("sections", ())]
+        self._v3 = V3 in index.top_keys()
+        self._rest = {key: value for key, value in _others(index) if key.startswith(INNER)}
+
+    def put(self, section: str, pieces: list[bytes]) -> None:
+        """Write some records of a table, each with its key."""
+        if section != self._open:
+            self._begin(section)
+        if pieces:
+            self._out((b"" if self._first else b",\n") + b",\n".join(pieces))
+            self._first = False
+
+    def close(self) -> None:
+        """End the last table, and write the ones that had no records."""
+        self._end(leave=True)
+        for section in self._missing:
+            self._out(b",%s:{}" % msgspec.json.encode(section))
+        if self._v3:
+            self._out(b',"v3":{')
+            self._end_v3(b"")
+
+    def _begin(self, section: str) -> None:
+        inner, before = section.startswith(INNER), self._open.startswith(INNER)
+        self._end(leave=not inner)
+        self._rest.pop(section, None)
+        self._out(b',"v3":{' if inner and not before else b",")
+        self._v3 = self._v3 and not inner
+        self._out(b"%s:{\n" % msgspec.json.encode(section.removeprefix(INNER)))
+        self._open, self._first = section, True
+
+    def _end(self, *, leave: bool) -> None:
+        if self._open:
+            self._out(b"\n}")
+        if self._open.startswith(INNER) and leave:
+            self._end_v3(b",")
+
+    def _end_v3(self, comma: bytes) -> None:
+        """What else stands in `v3`: tables without records, and what is no table."""
+        rest = [b"%s:%s" % (msgspec.json.encode(key.removeprefix(INNER)), value) for key, value in self._rest.items()]
+        self._out((comma if rest else b"") + b",".join(rest) + b"}")
+
+
+def _whole(index: SubdirIndex, keep: Mask) -> bool:
+    """Whether all of upstream's records are kept."""
+    left = index.meta.get("refused") or any(index.meta.get("left_out", {}).values())
+    return bool(keep.all()) and not left
 
 
 def _pieces(index: SubdirIndex, keep: Mask) -> Iterator[tuple[str, list[bytes]]]:
-    """Yield for each block the kept records as `"fn":{...}`."""
+    """Yield for each block the kept records as `"key":{...}`."""
     loose = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
     linked = bool((index.flags & decode.LINKS).any())
     for block in walk(index, loose):
         rows = block.rows
         mask = keep[rows.start : rows.stop] if isinstance(rows, range) else keep[rows]
-        chosen = compress(zip(block.fns, block.values, strict=True), mask.tolist())
+        chosen = compress(zip(block.keys, block.values, strict=True), mask.tolist())
         if linked:
-            yield block.section, [b'"%s":%s' % (fn.encode(), unlink(raw)) for fn, raw in chosen]
+            yield block.section, [b'"%s":%s' % (key.encode(), unlink(raw)) for key, raw in chosen]
         else:
-            yield block.section, [b'"%s":%s' % (fn.encode(), raw) for fn, raw in chosen]
+            yield block.section, [b'"%s":%s' % (key.encode(), raw) for key, raw in chosen]
 
 
 def unlink(raw: object) -> bytes:
@@ -102,16 +147,39 @@ def unlink(raw: object) -> bytes:
     )
 
 
-def _info(index: SubdirIndex) -> dict[str, Any]:
-    info = _clean_top("info", index.top("info"))
-    return {"subdir": index.subdir} | (info if isinstance(info, dict) else {})
+def _info(index: SubdirIndex, keep: Mask) -> dict[str, Any]:
+    found = clean(index.top("info"))
+    info: dict[str, Any] = {"subdir": index.subdir} | (found if isinstance(found, dict) else {})
+    revisions = info.get("repodata_revisions")
+    if isinstance(revisions, dict) and not _whole(index, keep):
+        count = int(((index.flags & decode.V3) != 0)[keep].sum())
+        info["repodata_revisions"] = {key: _revised(about, count * (key == V3)) for key, about in revisions.items()}
+    return info
 
 
-def _top(index: SubdirIndex, key: str) -> bytes:
-    return _encode(_clean_top(key, index.top(key)))
+def _revised(about: Any, count: int) -> Any:
+    """What is said of a revision must fit this file (CEP 48); the times, which need not be there, might not."""
+    if not isinstance(about, dict):
+        return about
+    kept = {key: value for key, value in about.items() if key not in ("oldest", "newest")}
+    return kept | ({"n_packages": count} if "n_packages" in kept else {})
 
 
-def _encode(value: Any) -> bytes:
+def _others(index: SubdirIndex) -> Iterator[tuple[str, bytes]]:
+    """What is published beside the records, by its place."""
+    for key in index.top_keys():
+        value = index.top(key)
+        if key not in SECTIONS and not _drops(key, value):
+            yield key, encode(_clean_top(key, value))
+
+
+def _drops(key: str, value: Any) -> bool:
+    name = key.removeprefix(INNER)
+    return name in _DROPPED or (name == "channel_relations" and _absolute(value))
+
+
+def encode(value: Any) -> bytes:
+    """JSON of a decoded value."""
     try:
         return msgspec.json.encode(value)
     except OverflowError:  # a whole number of more than 64 bits: JSON has no limit, and what upstream says is kept
@@ -119,22 +187,23 @@ def _encode(value: Any) -> bytes:
 
 
 def _clean_top(key: str, value: Any) -> Any:
-    """Remove links from a top-level value; records of newer tables are left out, since their files are not fetched."""
+    """Remove links from a value; records of unknown revisions are left out, since their files are not fetched."""
     if key == "repodata_version" and value == 2:  # version 2 says that base_url is used
         return 1
-    if key == "v3" and isinstance(value, dict):
-        return {extension: {} for extension in value}
-    return _clean(value)
+    if key == V3:  # its tables come as values of their own
+        return {}
+    if later(key) and isinstance(value, dict):
+        value = {extension: {} if isinstance(table, dict) else table for extension, table in value.items()}
+    return clean(value)
 
 
-def _clean(value: Any) -> Any:
+def clean(value: Any) -> Any:
+    """A decoded value without what leads elsewhere: `base_url`, `shards_base_url`, relations to absolute URLs."""
     if isinstance(value, dict):
         return {
-            k: _clean(v)
-            for k, v in value.items()
-            if k not in _LINKS and not (k == "channel_relations" and _absolute(v))
+            k: clean(v) for k, v in value.items() if k not in _LINKS and not (k == "channel_relations" and _absolute(v))
         }
-    return [_clean(v) for v in value] if isinstance(value, list) else value
+    return [clean(v) for v in value] if isinstance(value, list) else value
 
 
 def _absolute(value: Any) -> bool:

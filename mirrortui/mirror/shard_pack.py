@@ -30,7 +30,9 @@ class Record(msgspec.Struct, gc=False, forbid_unknown_fields=True):
     constrains: Any = UNSET
     date: Any = UNSET
     depends: Any = UNSET
+    extra_depends: Any = UNSET
     features: Any = UNSET
+    flags: Any = UNSET
     indexed_timestamp: Any = UNSET
     legacy_bz2_md5: Any = UNSET
     legacy_bz2_size: Any = UNSET
@@ -67,7 +69,7 @@ class Packer:
         except (msgspec.DecodeError, UnicodeError):
             return self._raw(data)
 
-    def entries(self, fns: list[str], values: list[object], data: bytes, bounds: Sequence[int]) -> list[bytes]:
+    def entries(self, keys: list[str], values: list[object], data: bytes, bounds: Sequence[int]) -> list[bytes]:
         """Entries of a msgpack map, without its head, for each stretch of records from one bound to the next.
 
         `values` are what `decode` made of the block `data`.
@@ -76,16 +78,16 @@ class Packer:
         if len(records) == len(values):
             _hashes_to_bytes(records)
             try:
-                return self._stretches(fns, records, bounds)
+                return self._stretches(keys, records, bounds)
             except (OverflowError, UnicodeError):
                 pass
         raws = self._raw(data)
-        return self._stretches(fns, [self._careful(raws[fn]) for fn in fns], bounds)
+        return self._stretches(keys, [self._careful(raws[key]) for key in keys], bounds)
 
-    def _stretches(self, fns: list[str], records: Sequence[object], bounds: Sequence[int]) -> list[bytes]:
+    def _stretches(self, keys: list[str], records: Sequence[object], bounds: Sequence[int]) -> list[bytes]:
         encode, out = self._encode, []
         for begin, end in pairwise(bounds):
-            packed = encode(dict(zip(fns[begin:end], records[begin:end], strict=True)))
+            packed = encode(dict(zip(keys[begin:end], records[begin:end], strict=True)))
             out.append(packed[len(map_head(end - begin)) :])
         return out
 

@@ -22,6 +22,7 @@ import numpy as np
 import zstandard
 
 from mirrortui.catalog import decode
+from mirrortui.catalog.companions import with_companions
 from mirrortui.catalog.index import Mask, SubdirIndex
 from mirrortui.catalog.walk import walk
 from mirrortui.errors import TargetError
@@ -53,7 +54,7 @@ def write(index: SubdirIndex, keep: Mask, folder: Path, scratch: Path) -> bytes:
     hashes: dict[str, bytes] = {}
     target = _Folder(folder / FOLDER)
     with tempfile.TemporaryFile(dir=scratch) as spill, ThreadPoolExecutor(2) as packers:
-        stretches = _spill(index, keep & index.usable, spill)
+        stretches = _spill(index, with_companions(index, keep & index.usable), spill)
         jobs = (packers.submit(_pack_names, batch, spill.fileno()) for batch in _batches(_named(index, stretches)))
         for job in _ahead(jobs, 4):
             for name, data in job.result():
@@ -78,7 +79,7 @@ class _Stretches(NamedTuple):
     """Runs of records of one name and kind, which lie side by side in the scratch file: how many, how many bytes."""
 
     names: "array[int]"
-    conda: "array[int]"
+    kinds: "array[int]"
     numbers: "array[int]"
     lengths: "array[int]"
 
@@ -91,14 +92,14 @@ def _spill(index: SubdirIndex, keep: Mask, spill: IO[bytes]) -> _Stretches:
         rows = np.asarray(block.rows, np.int64)
         mask = keep[rows]
         rows, chosen = rows[mask], mask.tolist()
-        names, conda = index.name[rows], index.flags[rows] & decode.CONDA
-        first = np.flatnonzero(np.append(len(rows) > 0, (names[1:] != names[:-1]) | (conda[1:] != conda[:-1])))
+        names, kinds = index.name[rows], index.flags[rows] & (decode.CONDA | decode.V3)
+        first = np.flatnonzero(np.append(len(rows) > 0, (names[1:] != names[:-1]) | (kinds[1:] != kinds[:-1])))
         bounds = [*first.tolist(), len(rows)]
-        fns, values = list(compress(block.fns, chosen)), list(compress(block.values, chosen))
-        packed = packer.entries(fns, values, block.data, bounds)
+        keys, values = list(compress(block.keys, chosen)), list(compress(block.values, chosen))
+        packed = packer.entries(keys, values, block.data, bounds)
         spill.write(b"".join(packed))
         out.names.extend(names[first].tolist())
-        out.conda.extend(conda[first].tolist())
+        out.kinds.extend(kinds[first].tolist())
         out.numbers.extend(np.diff(bounds).tolist())
         out.lengths.extend(map(len, packed))
     spill.flush()
@@ -106,9 +107,9 @@ def _spill(index: SubdirIndex, keep: Mask, spill: IO[bytes]) -> _Stretches:
 
 
 class _Piece(NamedTuple):
-    """One stretch of a name's records: whether it is of .conda, of how many, and where in the scratch file."""
+    """One stretch of a name's records: of which kind (CONDA and V3 of their flags), how many, and where in the scratch file."""
 
-    conda: int
+    kind: int
     records: int
     begin: int
     length: int
@@ -118,7 +119,7 @@ def _named(index: SubdirIndex, stretches: _Stretches) -> Iterator[tuple[str, lis
     """Yield each name with its pieces, in order."""
     names, lengths = np.array(stretches.names), np.array(stretches.lengths)
     order = np.argsort(names, kind="stable")
-    columns = (names, np.array(stretches.conda), np.array(stretches.numbers), np.cumsum(lengths) - lengths, lengths)
+    columns = (names, np.array(stretches.kinds), np.array(stretches.numbers), np.cumsum(lengths) - lengths, lengths)
     sorted_rows = zip(*(column[order].tolist() for column in columns), strict=True)
     for place, rows in groupby(sorted_rows, key=itemgetter(0)):
         yield index.names[place], [_Piece(*row[1:]) for row in rows]
@@ -146,12 +147,23 @@ def _pack_names(batch: list[tuple[str, list[_Piece]]], fd: int) -> list[tuple[st
 
 
 def _shard(pieces: list[_Piece], fd: int) -> bytes:
-    out = [map_head(3)]
-    for conda, key in enumerate((b"packages", b"packages.conda")):
-        mine = [piece for piece in pieces if piece.conda == conda]
-        out += [_text(key), map_head(sum(piece.records for piece in mine))]
-        out += [os.pread(fd, piece.length, piece.begin) for piece in mine]
-    return b"".join((*out, _text(b"removed"), b"\x90"))
+    """A shard's body; one without records in `v3` does not name it."""
+    newer = any(piece.kind & decode.V3 for piece in pieces)
+    out = [map_head(4 if newer else 3)]
+    out += _table(b"packages", 0, pieces, fd)
+    out += _table(b"packages.conda", decode.CONDA, pieces, fd)
+    out += [_text(b"removed"), b"\x90"]
+    if newer:
+        out += [_text(b"v3"), map_head(2)]
+        out += _table(b"tar.bz2", decode.V3, pieces, fd)
+        out += _table(b"conda", decode.V3 | decode.CONDA, pieces, fd)
+    return b"".join(out)
+
+
+def _table(key: bytes, kind: int, pieces: list[_Piece], fd: int) -> list[bytes]:
+    mine = [piece for piece in pieces if piece.kind == kind]
+    head = [_text(key), map_head(sum(piece.records for piece in mine))]
+    return head + [os.pread(fd, piece.length, piece.begin) for piece in mine]
 
 
 def _text(text: bytes) -> bytes:

@@ -19,6 +19,7 @@ from mirrortui.config import Channel, MirrorConfig
 from mirrortui.config import Selection as Rules
 from mirrortui.errors import ConfigError, MirrorError
 from mirrortui.selection import matchspec
+from mirrortui.selection.conditions import unconditional
 from mirrortui.selection.matchspec import Spec
 from mirrortui.selection.newest import newest_rows
 from mirrortui.selection.reasons import Broken, Reason
@@ -208,7 +209,7 @@ class _World:
         out = []
         for (text, channel), names in needing.items():
             pair, reason = self.unmet[text]
-            name = matchspec.parse(text).exact_name or text.split(" ")[0]
+            name = matchspec.parse(unconditional(text)).exact_name or text.split(" ")[0]
             rule, mend = _mend(name, reason, self.limits[pair[0]].formats)
             out.append(Broken(channel, self.target[1], text, name, reason, len(names), min(names), mend, rule))
         return out
@@ -236,7 +237,7 @@ def parsed(text: str) -> Spec | None:
     if text.lstrip().startswith("__") or "^" in text:
         return None
     try:
-        return matchspec.parse(text)
+        return matchspec.parse(unconditional(text))
     except ConfigError:
         return None
 

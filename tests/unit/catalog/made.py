@@ -9,7 +9,8 @@ from typing import Any
 
 import zstandard
 
-from mirrortui.catalog import cache
+from mirrortui.catalog import cache, extras
+from mirrortui.catalog.extras import Extra
 from mirrortui.catalog.index import Source, SubdirIndex
 
 
@@ -75,6 +76,38 @@ def index(
         )
         cache.write_source(place, source)
     found = cache.open_index(state, channel, subdir)
+    assert found is not None
+    return found
+
+
+def run_exports(*fns: str, subdir: str = "linux-64") -> dict[str, Any]:
+    """A run_exports.json with an entry for each file name, which names its package."""
+    out: dict[str, Any] = {"info": {"subdir": subdir, "version": 1}, "packages": {}, "packages.conda": {}}
+    for fn in fns:
+        weak = {"weak": [f"{fn.rsplit('-', 2)[0]} >=1"]}
+        out["packages.conda" if fn.endswith(".conda") else "packages"][fn] = {"run_exports": weak}
+    return out
+
+
+def channeldata(*names: str, subdirs: tuple[str, ...] = ("linux-64", "noarch", "osx-64")) -> dict[str, Any]:
+    """A channeldata.json in which each package is in all subdirs."""
+    packages = {
+        name: {"home": f"https://{name}.example", "license": "MIT", "run_exports": {}, "subdirs": list(subdirs)}
+        for name in names
+    }
+    return {"channeldata_version": 1, "packages": packages, "subdirs": list(subdirs)}
+
+
+def extra(state: Path, body: Mapping[str, Any] | bytes, channel: str = "c", subdir: str = "") -> Extra:
+    """Put a run_exports ("" for a channeldata) into the cache as if it had been fetched, and open it."""
+    data = body if isinstance(body, bytes) else json.dumps(body).encode()
+    place = extras.folder(state, channel, subdir)
+    with cache.staging(place) as fresh:
+        (fresh / cache.BODY).write_bytes(zstandard.ZstdCompressor(level=1).compress(data))
+        cache.note_sizes(fresh)
+        sha = hashlib.sha256(data).hexdigest()
+        cache.write_source(place, Source(url="https://up", status="ok", sha256=sha, folder=fresh.name))
+    found = extras.cached(state, channel, subdir)
     assert found is not None
     return found
 

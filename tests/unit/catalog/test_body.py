@@ -40,11 +40,17 @@ def read(data: bytes, size: int = 1 << 20) -> tuple[dict[str, dict[str, Any]], d
 def expected(data: bytes) -> tuple[dict[str, dict[str, Any]], dict[str, Any]]:
     whole = json.loads(data)
     sections = {key: whole.pop(key) for key in body.SECTIONS if isinstance(whole.get(key), dict)}
+    if isinstance(whole.get("v3"), dict):
+        inner = {f"v3/{key}": value for key, value in whole["v3"].items()}
+        tables = {key: value for key, value in inner.items() if isinstance(value, dict)}
+        sections |= tables
+        whole |= inner | {key: {} for key in ("v3", *tables)}
     return {key: table for key, table in sections.items() if table}, whole
 
 
 # What is made to look like the key of a record, or like the end of a section, and is neither.
 HOSTILE = [
+    ',"x-1-0": {', '","x-1-0": {', "x-1-0", "-", '"}},"v3":{"conda":{',
     '","x.conda": {', ',"x.conda": {', '"', "\\", '\\"', '\\",\\"x.tar.bz2\\":{', "}", "}}", "]", "{", '},"packages.conda":{', "x.conda", "\n", "\u2028",
     "é漢\U0001f40d", "\x00\x1f", "/", "", '"}},"packages":{"a.conda":{',
 ]  # fmt: skip
@@ -60,7 +66,7 @@ nested = st.recursive(
     ),
     max_leaves=6,
 )
-keys = st.sampled_from([f"{c}-1-0.{s}" for c in "abcdef" for s in ("conda", "tar.bz2")]) | texts
+keys = st.sampled_from([f"{c}-1-0{s}" for c in "abcdef" for s in (".conda", ".tar.bz2", "")]) | texts
 records = st.dictionaries(
     keys, st.dictionaries(texts | st.sampled_from(["depends", "x.conda"]), nested, max_size=3) | leaves, max_size=6
 )
@@ -76,6 +82,9 @@ def bodies(draw: st.DrawFn) -> bytes:
     for section in body.SECTIONS:
         if draw(st.booleans()):
             value[section] = draw(records | st.just({}) | leaves)
+    if draw(st.booleans()):
+        kinds = st.sampled_from(["conda", "tar.bz2", "whl", "packages", "v3"]) | texts
+        value["v3"] = draw(st.dictionaries(kinds, records | leaves, max_size=4) | leaves)
     items = draw(st.permutations(sorted(value)))
     style = draw(
         st.sampled_from([{}, {"indent": 2}, {"separators": (",", ":")}, {"indent": 0}, {"ensure_ascii": False}])
@@ -88,7 +97,15 @@ def bodies(draw: st.DrawFn) -> bytes:
 def test_every_body_is_read_as_json_reads_it(data: bytes, size: int) -> None:
     sections, values, order = read(data, size)
     assert (sections, values) == expected(data)
-    assert [s for i, s in enumerate(order) if s not in order[:i]] == [k for k in json.loads(data) if k in sections]
+    whole = json.loads(data)
+    names = [
+        name
+        for key in whole
+        for name in (
+            [f"v3/{k}" for k in whole[key]] if f"{key}/" == body.INNER and isinstance(whole[key], dict) else [key]
+        )
+    ]
+    assert [s for i, s in enumerate(order) if s not in order[:i]] == [name for name in names if name in sections]
 
 
 @settings(max_examples=250)
@@ -151,6 +168,32 @@ def test_what_is_no_json_object_is_refused(data: bytes, size: int) -> None:
 )
 def test_a_body_without_records_is_none_the_less_one(data: bytes) -> None:
     assert read(data) == ({}, expected(data)[1], [])
+
+
+def test_the_tables_of_v3_come_as_sections_and_what_else_is_there_as_values() -> None:
+    data = b'{"v3":{"conda":{"a-1-0":{"x-1-0":{}},"b-1-0":{}},"x":[1],"whl":{"w":{}},"tar.bz2":{}},"packages":{"a.tar.bz2":{}}}'
+    for size in (1, 9, 1 << 20):
+        sections, values, order = read(data, size)
+        assert sections == {
+            "v3/conda": {"a-1-0": {"x-1-0": {}}, "b-1-0": {}},
+            "v3/whl": {"w": {}},
+            "packages": {"a.tar.bz2": {}},
+        }
+        assert values == {"v3": {}, "v3/conda": {}, "v3/x": [1], "v3/whl": {}, "v3/tar.bz2": {}}
+        assert list(dict.fromkeys(order)) == ["v3/conda", "v3/whl", "packages"]
+
+
+@pytest.mark.parametrize("key", ["v3/conda", "v3/", "v3/x"])
+def test_a_key_that_looks_like_a_table_of_v3_is_refused(key: str) -> None:
+    with pytest.raises(BadRepodata, match="odd key"):
+        read(json.dumps({"v3": {"conda": {}}, key: {"a-1-0": {}}}).encode())
+
+
+@pytest.mark.parametrize("tables", ['{"conda":{},"conda":{}}', '{"conda":{},}', '{"conda":{}', '{"conda":{"a":{}', "{,}", '{"conda":{"a":{},}}', '{"conda"}',
+                                    json.dumps({"x" * 101: {}}), json.dumps(dict.fromkeys(map(str, range(1001))))])  # fmt: skip
+def test_a_broken_v3_is_refused(tables: str) -> None:
+    with pytest.raises(BadRepodata):
+        read(b'{"v3":%s,"packages":{}}' % tables.encode(), 64)
 
 
 @pytest.mark.parametrize("key", ["packages", "packages.conda", "info"])
@@ -230,17 +273,20 @@ def test_a_record_and_a_value_beyond_their_limit_are_refused(monkeypatch: pytest
         read(b'{"info":"' + b"y" * 50_000 + b'"}', 1000)
 
 
-def test_memory_is_a_few_blocks_however_long_the_body() -> None:
+@pytest.mark.parametrize(
+    ("begin", "key"), [(b'{"packages":{"a.conda":{}', b"p-%d-%d.conda"), (b'{"v3":{"conda":{"a-1-0":{}', b"p-%d-%d")]
+)
+def test_memory_is_a_few_blocks_however_long_the_body(begin: bytes, key: bytes) -> None:
     sizes: list[int] = []
 
     def block(_section: str, data: bytes) -> None:
         sizes.append(len(data))
 
     def chunks() -> Iterator[bytes]:
-        yield b'{"packages":{"a.conda":{}'
+        yield begin
         for i in range(300):
-            yield b"".join(b',"p-%d-%d.conda":{"name":"p","depends":["x"]}' % (i, j) for j in range(100))
-        yield b"}}"
+            yield b"".join(b',"%s":{"name":"p","extra_depends":{}}' % (key % (i, j)) for j in range(100))
+        yield b"}" * begin.count(b":{")
 
     for _ in body.split(chunks(), block, lambda _key, _raw: None):
         pass

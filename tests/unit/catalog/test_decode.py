@@ -230,6 +230,33 @@ def test_the_later_of_two_equal_names_counts_and_twins_are_found(
     assert sorted(index.size[index.usable].tolist()) == sorted(last.values())
 
 
+@pytest.mark.parametrize("key", ["a-1-0.conda", "\\u0061-1-0.conda"], ids=["plain", "escaped"])
+@pytest.mark.parametrize("fields", [{}, {"size": "many"}, {"extra_depends": {"x": ["y"]}}], ids=["", "odd", "deep"])
+def test_a_file_named_twice_in_one_block_is_counted(tmp_path: Path, key: str, fields: dict[str, Any]) -> None:
+    entries = [(key, record("a-1-0.conda", size=1)), ("a-1-0.conda", record("a-1-0.conda", **({"size": 2} | fields)))]
+    entries.append(("b-1-0.conda", record("b-1-0.conda")))  # a block ends before the last key
+    body = ", ".join(f'"{name}": {json.dumps(value)}' for name, value in entries)
+    index = made_index(tmp_path, f'{{"packages.conda": {{{body}}}}}'.encode())
+    assert index.meta["refused"] == 1
+    assert sorted(index.fn(row) for row in range(index.rows)) == ["a-1-0.conda", "b-1-0.conda"]
+    assert index.size[[index.fn(row) for row in range(index.rows)].index("a-1-0.conda")] == (
+        2 if fields != {"size": "many"} else -1
+    )
+
+
+def test_objects_inside_records_are_no_repetition(tmp_path: Path) -> None:
+    index = one(tmp_path, extra_depends={"x": ["y"]}, text="{{{", number=10**4000)
+    assert index.meta["refused"] == 0
+    body = json.dumps(table("a-1-0.conda", ("b-1-0.conda", {"number": "@"}), "c-1-0.conda"))
+    assert made_index(tmp_path, body.replace('"@"', "1" * 5000).encode()).meta["refused"] == 0
+
+
+def test_a_link_with_null_behind_it_is_one(tmp_path: Path) -> None:
+    text = json.dumps(table(("a-1-0.conda", {"@": "https://evil", "#": None}))).replace('"@"', '"url"')
+    index = made_index(tmp_path, text.replace('"#"', '"url"').encode())
+    assert [bool(f & decode.LINKS) for f in index.flags] == [True]
+
+
 def test_links_are_found_however_their_key_is_spelt(tmp_path: Path) -> None:
     text = json.dumps(table(("a-1-0.conda", {"@": "https://evil"}), "b-1-0.conda"))
     for key in ("url", "channel", "base_url", "u\\u0072l", "\\u0063hannel", "base\\u005furl"):

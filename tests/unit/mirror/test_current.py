@@ -26,11 +26,32 @@ def newest_of(records: dict[str, Record]) -> set[str]:
 
 
 def plain(records: dict[str, Record], passes: int = 50) -> set[str]:
-    """The algorithm; conda-index makes one pass for unmet dependencies, we go on until none is left that can be met."""
+    """The algorithm; conda-index makes one pass for unmet dependencies, we go on until none is left that can be met.
+
+    It does not close what it adds for features; we do.
+    """
     by_name: dict[str, dict[str, Record]] = {}
     for fn, record in records.items():
         by_name.setdefault(record["name"], {})[fn] = record
-    out = set().union(*map(newest_of, by_name.values()))
+    out = _closed(set().union(*map(newest_of, by_name.values())), records, by_name, passes)
+    for group in by_name.values():
+        plainer = {fn: record for fn, record in group.items() if not has_features(record)}
+        if plainer and any(has_features(record) for fn, record in group.items() if fn in out):
+            out.add(max(plainer, key=lambda fn: place_of(fn, records[fn])))
+    return _closed(out, records, by_name, passes)
+
+
+def has_features(record: Record) -> bool:
+    return bool(record.get("features") or record.get("track_features"))
+
+
+def place_of(fn: str, record: Record) -> Any:
+    version = version_key(record["version"])
+    real = version is not None
+    return real, version if real else 0, record["build_number"], record.get("timestamp") or -1, fn.endswith(".conda")
+
+
+def _closed(out: set[str], records: dict[str, Record], by_name: dict[str, dict[str, Record]], passes: int) -> set[str]:
     for _ in range(passes):
         texts = {text for fn in out for text in records[fn]["depends"] if not text.startswith("__")}
         more: set[str] = set()
@@ -148,6 +169,29 @@ def test_each_dependency_gets_its_own_newest_in_whatever_order(tmp_path: Path) -
         assert {fn for fn in names(index, current(index, all_of(index))) if fn.startswith("b")} == {
             f"b-{v}-0.conda" for v in (4, 6, 8, 9)
         }
+
+
+def test_a_name_with_features_keeps_its_newest_build_without(tmp_path: Path) -> None:
+    fns = [
+        ("a-3-0.conda", {"track_features": "x"}),
+        ("a-2-0.conda", {"features": "x"}),
+        ("a-1-0.conda", {"track_features": "", "depends": ["c <2"]}),
+        ("a-1-1.conda", {"track_features": [], "depends": ["c <2"]}),
+        "a-0-0.conda",
+        ("b-2-0.conda", {"track_features": ["x"]}),
+        "c-1-0.conda",
+        "c-2-0.conda",
+        ("d-2-0.conda", {"summary": 'features": "x', "track_features": None}),
+        "d-1-0.conda",
+    ]
+    index = made.index(tmp_path, made.table(*fns))
+    chosen = {"a-3-0.conda", "a-1-1.conda", "b-2-0.conda", "c-1-0.conda", "c-2-0.conda", "d-2-0.conda"}
+    assert names(index, current(index, all_of(index))) == chosen
+
+
+def test_what_is_in_v3_stays_out_and_displaces_nothing(tmp_path: Path) -> None:
+    index = made.index(tmp_path, made.table("a-1-0.conda") | {"v3": {"conda": {"a-2-0": made.record("a-2-0.conda")}}})
+    assert names(index, current(index, all_of(index))) == {"a-1-0.conda"}
 
 
 def test_hostile_records_and_empty_ones(tmp_path: Path) -> None:

@@ -50,6 +50,18 @@ def test_a_kept_record_is_the_very_bytes_that_upstream_sent(tmp_path: Path) -> N
     assert b"b-1-0" not in written(index, keep(index, "a-1-0.conda"))
 
 
+def test_a_file_named_twice_is_published_once(tmp_path: Path) -> None:
+    """Clients differ in which of the two they read; only one of them was verified."""
+    first, last = (json.dumps(record("a-1-0.conda", size=size)) for size in (1, 2))
+    index = made_index(
+        tmp_path,
+        f'{{"packages.conda": {{"a-1-0.conda": {first}, "a-1-0.conda": {last}, "b-1-0.conda": {last}}}}}'.encode(),
+    )
+    assert not cut.verbatim(index, all_of(index))
+    assert written(index, all_of(index)).count(b'"a-1-0.conda"') == 1
+    assert read(index, all_of(index))["packages.conda"]["a-1-0.conda"]["size"] == 2
+
+
 def test_what_upstream_says_beside_the_records_is_kept(tmp_path: Path) -> None:
     body = table("a-1-0.conda") | {
         "removed": ["old-1-0.conda"],

@@ -11,6 +11,7 @@ import numpy as np
 import zstandard
 
 from mirrortui.catalog import decode
+from mirrortui.catalog.extras import Extra
 from mirrortui.catalog.index import Mask, SubdirIndex
 from mirrortui.config import Channel, Mirror, MirrorConfig, Prune, Publish, Selection
 from mirrortui.mirror import publish
@@ -20,7 +21,7 @@ from mirrortui.mirror.store import Store
 from tests.unit.catalog.made import content
 from tests.unit.catalog.made import index as made_index
 
-PLAIN = Publish(zst=True, bz2=False, shards=False, current=False)
+PLAIN = Publish(zst=True, bz2=False, shards=False, current=False, run_exports=False, channeldata=False)
 ALL = Publish(zst=True, bz2=True, shards=True, current=True)
 
 
@@ -60,8 +61,15 @@ class Tree:
         if known:
             self.inventory.put(channel, subdir, entries)
 
-    def publish(self, *items: Item, options: Publish = PLAIN, channel: str = "c") -> publish.Switched:
-        return publish.publish(self.store, self.inventory, channel, items, options, self.state)
+    def publish(
+        self,
+        *items: Item,
+        options: Publish = PLAIN,
+        channel: str = "c",
+        about: Extra | None = None,
+        staying: Iterable[str] = (),
+    ) -> publish.Switched:
+        return publish.publish(self.store, self.inventory, channel, items, options, self.state, about, staying)
 
     def folder(self, channel: str = "c", subdir: str = "linux-64") -> Path:
         return self.root / channel / subdir
@@ -103,7 +111,7 @@ def read_all(folder: Path) -> dict[str, dict[str, dict[str, Any]]]:
             data = (folder / name).read_bytes()
             data = zstandard.ZstdDecompressor().stream_reader(data).read() if name.endswith(".zst") else data
             body = json.loads(bz2.decompress(data) if name.endswith(".bz2") else data)
-            out[name] = {**body.get("packages", {}), **body.get("packages.conda", {})}
+            out[name] = _tables(body)
     shard_index = folder / "repodata_shards.msgpack.zst"
     if shard_index.exists():
         records: dict[str, dict[str, Any]] = {}
@@ -112,9 +120,14 @@ def read_all(folder: Path) -> dict[str, dict[str, dict[str, Any]]]:
             path = folder / body["info"]["shards_base_url"] / f"{digest.hex()}.msgpack.zst"
             assert hashlib.sha256(path.read_bytes()).digest() == digest
             shard = unpacked(path)
-            records |= {**shard["packages"], **shard["packages.conda"]}
+            records |= _tables(shard)
         out["shards"] = records
     return out
+
+
+def _tables(body: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    newer = {f"{key}.{kind}": record for kind, table in body.get("v3", {}).items() for key, record in table.items()}
+    return {**body.get("packages", {}), **body.get("packages.conda", {}), **newer}
 
 
 def unpacked(path: Path) -> Any:
