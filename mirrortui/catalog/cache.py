@@ -2,6 +2,8 @@
 
     <channel, “/” as %2F>/<subdir>/source.json      which folder is current, validators
     <channel, “/” as %2F>/<subdir>/<folder>/        body.json.zst and its columns, complete before it is named
+    <channel, “/” as %2F>/run_exports/<subdir>/     the same without columns (see `catalog.extras`)
+    <channel, “/” as %2F>/channeldata/              the same
 
 A new body is decoded in a folder of its own; only then source.json is switched by a rename. A body that
 does not decode changes nothing: the earlier good one stays.
@@ -10,12 +12,12 @@ does not decode changes nothing: the earlier good one stays.
 import os
 import tempfile
 import time
-from collections import deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from queue import SimpleQueue
+from threading import Thread
+from typing import IO, Any
 from urllib.parse import quote
 
 import msgspec
@@ -27,6 +29,7 @@ from mirrortui.catalog.index import Source, SubdirIndex
 from mirrortui.catalog.inuse import Hold, remove_unused
 from mirrortui.errors import BadRepodata, StateError
 
+BODY = "body.json.zst"
 MAX_UNPACKED = 8 << 30
 MAX_WINDOW = 1 << 27
 """What every zstd client unpacks without being asked to take more: a window is memory, and the upstream chooses it."""
@@ -62,10 +65,10 @@ def _meta(inner: Path) -> dict[str, Any] | None:
         meta = msgspec.json.decode((inner / "meta.json").read_bytes(), type=dict[str, Any])
     except (OSError, msgspec.DecodeError):
         return None
-    return meta if meta.get("format") == decode.FORMAT and _whole(inner) else None
+    return meta if meta.get("format") == decode.FORMAT and whole(inner) else None
 
 
-def _whole(inner: Path) -> bool:
+def whole(inner: Path) -> bool:
     """Whether every file has the size it was left with: a lost or cut-off one (power failure, full disk) means a new fetch."""
     try:
         sizes = msgspec.json.decode((inner / "files.json").read_bytes(), type=dict[str, int])
@@ -101,7 +104,7 @@ def staging(place: Path) -> Iterator[Path]:
     """
     try:
         place.mkdir(parents=True, exist_ok=True)
-        _, known = _held(place)
+        _, known = held(place)
         fresh, hold = _new_folder(place)
     except OSError as error:
         raise StateError(
@@ -135,7 +138,7 @@ def _new_folder(place: Path) -> tuple[Path, Hold]:
             continue
 
 
-def _held(place: Path) -> tuple[Source | None, Hold | None]:
+def held(place: Path) -> tuple[Source | None, Hold | None]:
     """The current source, with a hold on its folder if it has one that is there."""
     while True:
         source = read_source(place)
@@ -151,47 +154,63 @@ def _held(place: Path) -> tuple[Source | None, Hold | None]:
 def unpacked(body: Path, size: int = CHUNK) -> Iterator[bytes]:
     """The JSON of a cached body, in chunks; the next ones are unpacked in a thread while one is looked at.
 
-    Raises `BadRepodata` where the zstd stream is broken or absurdly large.
+    Raises `BadRepodata` where the zstd stream is broken or absurdly large. An iterator that is given up halfway may be
+    collected in any thread at any moment, under whatever lock: its end waits for nothing.
     """
-    total = 0
-    unpacker = zstandard.ZstdDecompressor(max_window_size=MAX_WINDOW)
     try:
         stream = body.open("rb")
     except OSError as error:  # another process has put a newer one in its place
         raise BadRepodata(f"cannot be read: {error.strerror}", where=str(body), hint="Try again") from error
-    with (
-        ThreadPoolExecutor(1) as ahead,
-        stream,
-        unpacker.stream_reader(stream, read_size=1 << 20, read_across_frames=True) as reader,
-    ):
-        coming = deque(ahead.submit(reader.read, size) for _ in range(AHEAD))
-        try:
-            while chunk := coming.popleft().result():
-                total += len(chunk)
-                if total > MAX_UNPACKED:
-                    raise BadRepodata("unpacks to more than 8 GB", hint="This is no repodata; look at the upstream")
-                coming.append(ahead.submit(reader.read, size))
-                yield chunk
-        except zstandard.ZstdError as error:
-            raise BadRepodata(f"is not valid zstd: {error}") from error
-        finally:
-            for job in coming:
-                job.cancel()
-            wait(coming)  # the reader must not be closed under the thread that reads
+    total = 0
+    asked: SimpleQueue[bool] = SimpleQueue()
+    came: SimpleQueue[bytes | Exception] = SimpleQueue()
+    for _ in range(AHEAD):
+        asked.put(True)
+    Thread(target=_unpack, args=(stream, size, asked, came), name="unpack", daemon=True).start()
+    try:
+        while chunk := came.get():
+            if isinstance(chunk, zstandard.ZstdError):
+                raise BadRepodata(f"is not valid zstd: {chunk}") from chunk
+            if isinstance(chunk, Exception):
+                raise chunk
+            total += len(chunk)
+            if total > MAX_UNPACKED:
+                raise BadRepodata("unpacks to more than 8 GB", hint="This is no repodata; look at the upstream")
+            asked.put(True)
+            yield chunk
+    finally:
+        asked.put(False)
+
+
+def _unpack(stream: IO[bytes], size: int, asked: "SimpleQueue[bool]", came: "SimpleQueue[bytes | Exception]") -> None:
+    """Read a chunk each time it is asked for, and close the stream when no more are; an error is the last answer."""
+    unpacker = zstandard.ZstdDecompressor(max_window_size=MAX_WINDOW)
+    with stream, unpacker.stream_reader(stream, read_size=1 << 20, read_across_frames=True) as reader:
+        while asked.get():
+            try:
+                came.put(reader.read(size))
+            except Exception as error:  # noqa: BLE001 - whoever asked must not wait for ever
+                came.put(error)
+                return
 
 
 def decode_into(fresh: Path) -> dict[str, Any]:
     """Decode `fresh/body.json.zst` into columns beside it; returns the meta."""
-    meta = decode.decode(unpacked(fresh / "body.json.zst"), fresh)
-    sizes = {path.name: path.stat().st_size for path in fresh.iterdir()}
-    (fresh / "files.json").write_bytes(msgspec.json.encode(sizes))
+    meta = decode.decode(unpacked(fresh / BODY), fresh)
+    note_sizes(fresh)
     return meta
+
+
+def note_sizes(inner: Path) -> None:
+    """Write down the sizes of a finished folder's files, for `whole`."""
+    sizes = {path.name: path.stat().st_size for path in inner.iterdir()}
+    (inner / "files.json").write_bytes(msgspec.json.encode(sizes))
 
 
 def open_index(state: Path, channel: str, subdir: str) -> SubdirIndex | None:
     """Open a cached subdir, or None if there is none."""
     place = folder(state, channel, subdir)
-    source, hold = _held(place)
+    source, hold = held(place)
     if source is None:
         return None
     if source.status == "missing":

@@ -1,4 +1,4 @@
-"""Fetch the metadata of one subdir: conditionally, `.zst` first, from the first upstream that answers."""
+"""Fetch metadata conditionally, `.zst` first: the repodata of one subdir, from the first upstream that answers."""
 
 import asyncio
 import hashlib
@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import httpx
 import msgspec
@@ -24,6 +25,18 @@ HEAD = 64
 _MISSING = (403, 404, 410)  # object stores answer 403 for a key that is not there
 
 Report = Callable[["Progress"], None]
+Tick = Callable[[int, int], None]
+"""Told of received bytes and of all that were announced (0: it was not said)."""
+
+
+class Wanted(NamedTuple):
+    """A metadata file: its word in messages, and the names it may have, each with its encoding (zst or json)."""
+
+    what: str
+    names: tuple[tuple[str, str], ...]
+
+
+REPODATA = Wanted("repodata", (("repodata.json.zst", "zst"), ("repodata.json", "json")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +58,7 @@ async def fetch(
     upstreams: tuple[str, ...],
     subdir: str,
     fresh: Path,
-    tick: Callable[[int, int], None],
+    tick: Tick,
 ) -> Source:
     """Bring `fresh/body.json.zst` and return its source; or the known source, checked now, if nothing has changed.
 
@@ -57,17 +70,18 @@ async def fetch(
     for upstream in upstreams:
         base = naming.join_url(upstream, subdir)
         try:
-            return await _from(client, base, known, fresh, tick)
+            return await bring(client, base, REPODATA, known, fresh, tick)
         except UpstreamError as error:
             last = error
     assert last is not None
     raise last
 
 
-async def _from(
-    client: httpx.AsyncClient, base: str, known: Source | None, fresh: Path, tick: Callable[[int, int], None]
+async def bring(
+    client: httpx.AsyncClient, base: str, wanted: Wanted, known: Source | None, fresh: Path, tick: Tick
 ) -> Source:
-    for name, encoding in (("repodata.json.zst", "zst"), ("repodata.json", "json")):
+    """Ask one place for a file by each of its names: as `fetch`. Raises `UpstreamError`."""
+    for name, encoding in wanted.names:
         url = naming.join_url(base, name)
         headers = {}
         if known is not None and known.url == naming.mask(url) and known.status == "ok":
@@ -76,27 +90,38 @@ async def _from(
         async with get(client, url, headers) as response:
             if response.status_code == 304 and known is not None and headers:
                 return replace(known, checked=time.time())
-            if response.status_code in _MISSING:
+            if response.status_code in _MISSING and not (response.status_code == 403 and _there(known)):
                 continue
             if response.status_code != 200:
                 raise UpstreamStatus(
                     f"answered {response.status_code} {naming.display(response.reason_phrase, 60)}".rstrip(),
                     status=response.status_code,
                     where=naming.display(url),
-                    hint="Try again later; if it stays, check the upstream's URL",
+                    hint=_hint(response.status_code),
+                    retry_after=response.headers.get("retry-after", ""),
                 )
-            return await _receive(response, url, encoding, fresh / "body.json.zst", tick)
+            return await _receive(response, url, wanted.what, encoding, fresh / cache.BODY, tick)
     return Source(url=naming.mask(base), status="missing", checked=time.time())
 
 
-async def _receive(
-    response: httpx.Response, url: str, encoding: str, target: Path, tick: Callable[[int, int], None]
-) -> Source:
-    """Write the body as zstd, hashing the packed bytes; a plain one is packed on the way."""
+def _there(known: Source | None) -> bool:
+    """Whether the file was there before: then 403 is no way to say that it does not exist."""
+    return known is not None and known.status == "ok"
+
+
+def _hint(status: int) -> str:
+    if status in (401, 403, 407):
+        return "Check the token or password of this upstream: in its URL, in ~/.netrc or in the environment"
+    return "Try again later; if it stays, check the upstream's URL"
+
+
+async def _receive(response: httpx.Response, url: str, what: str, encoding: str, target: Path, tick: Tick) -> Source:
+    """Write the body as zstd, hashing the bytes as they come; a plain one is packed on the way."""
+    hint = f"This is no {what}"
     length = response.headers.get("content-length", "")
     total = int(length) if re.fullmatch("[0-9]{1,15}", length) else 0
     if total > MAX_RECEIVED:
-        raise BadRepodata(f"announces {total} bytes of metadata", where=naming.display(url), hint="This is no repodata")
+        raise BadRepodata(f"announces {total} bytes of metadata", where=naming.display(url), hint=hint)
     received, head = 0, b""
     digest = hashlib.sha256()
     packer = zstandard.ZstdCompressor(level=3).compressobj() if encoding == "json" else None
@@ -106,10 +131,10 @@ async def _receive(
                 if len(head) < HEAD:
                     head += bytes(chunk[:HEAD])
                     if len(head) >= HEAD:
-                        _check_first(head, encoding, url)
+                        _check_first(head, what, encoding, url)
                 received += len(chunk)
                 if received > MAX_RECEIVED:
-                    raise BadRepodata("does not end within 1 GB", where=naming.display(url), hint="This is no repodata")
+                    raise BadRepodata("does not end within 1 GB", where=naming.display(url), hint=hint)
                 digest.update(chunk)
                 stream.write(packer.compress(bytes(chunk)) if packer else chunk)
                 tick(received, total)
@@ -124,7 +149,7 @@ async def _receive(
     if not received:
         raise BadRepodata("is empty", where=naming.display(url), hint="The upstream sent no bytes; try again later")
     if len(head) < HEAD:
-        _check_first(head, encoding, url)
+        _check_first(head, what, encoding, url)
     headers = response.headers
     return Source(
         url=naming.mask(url),
@@ -138,7 +163,7 @@ async def _receive(
     )
 
 
-def _check_first(head: bytes, encoding: str, url: str) -> None:
+def _check_first(head: bytes, what: str, encoding: str, url: str) -> None:
     """Notice a login page or an error text before a megabyte of it is parsed."""
     if encoding == "zst":
         if head.startswith(b"\x28\xb5\x2f\xfd"):
@@ -147,7 +172,7 @@ def _check_first(head: bytes, encoding: str, url: str) -> None:
         return
     html = head.lstrip().lower().startswith((b"<!doctype", b"<html", b"<"))
     raise BadRepodata(
-        "is an HTML page, not repodata" if html else "is not repodata",
+        f"is an HTML page, not {what}" if html else f"is not {what}",
         where=naming.display(url),
         hint="Open the URL in a browser: a login page, a portal or a wrong path answers there",
     )

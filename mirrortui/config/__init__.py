@@ -1,5 +1,6 @@
 """mirror.toml <-> MirrorConfig: find, read, validate, write."""
 
+from mirrortui.config.checks import check_upstream
 from mirrortui.config.model import (
     Channel,
     Check,
@@ -26,6 +27,7 @@ __all__ = [
     "Selection",
     "Transfer",
     "UnknownLicense",
+    "check_upstream",
     "default_state",
     "dumps",
     "find",

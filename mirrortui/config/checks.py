@@ -62,8 +62,8 @@ def _check_channel(channel: Channel, key: str) -> None:
     try:
         if naming.channel(channel.name) != channel.name:
             raise ConfigError(f"{key}.name: write {naming.channel(channel.name)}")
-        for url in channel.upstreams:
-            naming.upstream_template(url)
+        for number, url in enumerate(channel.upstreams):
+            check_upstream(url, f"{key}.upstreams[{number}]")
         for name in channel.subdirs:
             naming.subdir(name)
     except NameRefused as error:
@@ -72,6 +72,19 @@ def _check_channel(channel: Channel, key: str) -> None:
         raise ConfigError(f"{key}.upstreams: at least one URL is needed")
     if len(set(channel.subdirs)) != len(channel.subdirs):
         raise ConfigError(f"{key}.subdirs: a subdir is named twice")
+
+
+def check_upstream(url: str, key: str) -> None:
+    """Raise `ConfigError` that begins with the key where a URL is no upstream's.
+
+    No sign follows the URL at once in these words: whatever shows them masks them again, and where a token ends is
+    not to be seen then.
+    """
+    try:
+        naming.upstream_template(url)
+    except NameRefused as error:
+        shown = naming.display(url)
+        raise ConfigError(f"{key}: {shown} {error.what.removeprefix(f'“{shown}” ')}", hint=error.hint) from error
 
 
 def _check_selection(rules: Selection, key: str) -> None:

@@ -65,12 +65,17 @@ class Transfer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 class Publish(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """[publish]: which encodings of the metadata are written besides repodata.json."""
+    """[publish]: what is written besides repodata.json.
+
+    `run_exports` and `channeldata` serve those who build packages; they are fetched where the upstream has them.
+    """
 
     zst: bool = True
     bz2: bool = False
     shards: bool = True
     current: bool = True
+    run_exports: bool = True
+    channeldata: bool = True
 
 
 class Prune(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

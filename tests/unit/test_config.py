@@ -162,9 +162,21 @@ def test_impossible_places_are_refused(replace: str, by: str, what: str) -> None
         ('"linux-64", ', '"Linux", ', "channels[0]: “Linux” is no subdir name"),
         ('"linux-64", ', '"noarch", ', "channels[0].subdirs: a subdir is named twice"),
         ('["https://conda.anaconda.org/conda-forge"]', "[]", "channels[0].upstreams: at least one"),
-        ("https://conda.anaconda.org/conda-forge", "conda-forge", "channels[0]: "),
-        ("https://conda.anaconda.org/conda-forge", "https://h/x?token=y", "channels[0]: "),
-        ("https://conda.anaconda.org/conda-forge", "https://h/\\u001b[2J", "channels[0]: "),
+        (
+            "https://conda.anaconda.org/conda-forge",
+            "conda-forge",
+            "channels[0].upstreams[0]: conda-forge has no scheme",
+        ),
+        (
+            "https://conda.anaconda.org/conda-forge",
+            "https://h/x?token=y",
+            "channels[0].upstreams[0]: https://h/x?token=y has a query",
+        ),
+        (
+            "https://conda.anaconda.org/conda-forge",
+            "https://h/\\u001b[2J",
+            "channels[0].upstreams[0]: https://h/\\x1b[2J is no URL",
+        ),
     ],
 )
 def test_impossible_channels_are_refused(replace: str, by: str, what: str) -> None:

@@ -6,7 +6,7 @@ from mirrortui.config import Publish
 from mirrortui.mirror import retention
 from mirrortui.mirror.inventory import Entry
 from mirrortui.mirror.staging import Item
-from tests.unit.catalog.made import content, record, table
+from tests.unit.catalog.made import channeldata, content, extra, record, run_exports, table
 from tests.unit.mirror.tree import ALL, Tree, all_of
 
 SUBDIRS = ("linux-64", "noarch")
@@ -40,12 +40,15 @@ def publish_new(tree: Tree, options: Publish = ALL, now: float = 0.0, build: byt
 
 def _publish(tree: Tree, fns: list[object], options: Publish) -> None:
     items = []
+    names = [str(fn if isinstance(fn, str) else fn[0]) for fn in fns]  # type: ignore[index]
     for subdir in SUBDIRS:
         body = table(*fns)  # type: ignore[arg-type]
         body["info"]["subdir"] = subdir
         index = tree.index(body, subdir=subdir)
-        items.append(Item(subdir, index, all_of(index)))
-    tree.publish(*items, options=options)
+        exports = extra(tree.state, run_exports(*names, subdir=subdir), subdir=subdir) if options.run_exports else None
+        items.append(Item(subdir, index, all_of(index), exports))
+    packages = channeldata(*(name.split("-")[0] for name in names))
+    tree.publish(*items, options=options, about=extra(tree.state, packages) if options.channeldata else None)
 
 
 def old_size() -> int:

@@ -14,7 +14,7 @@ import zstandard
 
 from mirrortui.config import Publish
 from mirrortui.mirror import shards, staging
-from mirrortui.mirror.staging import Item, stage, unwanted, wanted
+from mirrortui.mirror.staging import Item, stage, wanted
 from tests.unit.catalog import made
 from tests.unit.indexes import pkg
 from tests.unit.mirror.tree import ALL, all_of, keep, unpacked
@@ -33,12 +33,14 @@ def unzstd(path: Path) -> bytes:
     return zstandard.ZstdDecompressor().stream_reader(path.read_bytes(), read_across_frames=True).read()
 
 
+@pytest.mark.parametrize("run_exports", [False, True])
 @pytest.mark.parametrize("options", OPTIONS, ids=str)
-def test_wanted_and_unwanted_are_every_file_there_is_once(options: Publish) -> None:
-    mine, others = wanted(options), unwanted(options)
-    assert {*mine, *others} == {*staging.ORDER, *staging.NEVER}
-    assert len(mine) + len(others) == len(staging.ORDER) + len(staging.NEVER)
+def test_what_is_wanted_has_its_place_in_the_order(options: Publish, run_exports: bool) -> None:
+    mine = wanted(options, run_exports=run_exports)
     assert "repodata.json" in mine
+    assert ("run_exports.json" in mine) == run_exports
+    assert ("run_exports.json.zst" in mine) == (run_exports and options.zst)
+    assert set(staging.ORDER).isdisjoint(staging.NEVER)
     order = [staging.ORDER.index(name) for name in mine]
     assert order == sorted(order)  # shards are named by their index before any client is led to other metadata
 

@@ -90,6 +90,8 @@ def test_files_and_their_kinds(tree: Path) -> None:
         ("0123456789abcdef" * 4 + ".msgpack.zst", "application/zstd", True),
         ("repodata_shards.msgpack.zst", "application/zstd", False),
         ("repodata.json.zst", "application/zstd", False),
+        ("run_exports.json.zst", "application/zstd", False),
+        ("channeldata.json", "application/json", False),
         ("repodata.json.bz2", "application/x-bzip2", False),
         ("repodata.json", "application/json", False),
         ("notices.json", "application/json", False),
