@@ -63,11 +63,12 @@ class UpstreamUnreachable(UpstreamError):
 
 
 class UpstreamStatus(UpstreamError):
-    """The upstream answered with a status that is not success."""
+    """The upstream answered with a status that is not success; `retry_after` is that header, as it came."""
 
-    def __init__(self, what: str, *, status: int, where: str = "", hint: str = "") -> None:
+    def __init__(self, what: str, *, status: int, where: str = "", hint: str = "", retry_after: str = "") -> None:
         super().__init__(what, where=where, hint=hint)
         self.status = status
+        self.retry_after = retry_after
 
 
 class BadRepodata(UpstreamError):

@@ -6,10 +6,12 @@ from pathlib import Path
 
 import httpx
 
+from mirrortui import channels
 from mirrortui.config import MirrorConfig
 from mirrortui.errors import ConfigError
 from mirrortui.naming import display
 from mirrortui.transfer import transport
+from mirrortui.transfer.retry import host_of
 
 
 def open_client(config: MirrorConfig) -> httpx.AsyncClient:
@@ -18,7 +20,12 @@ def open_client(config: MirrorConfig) -> httpx.AsyncClient:
     Raises `ConfigError` for a proxy or CA bundle that cannot be used, and for a netrc file that cannot be read.
     """
     settings = config.transfer
-    client = transport.open_client(connections=settings.connections, proxy=settings.proxy, ca_bundle=settings.ca_bundle)
+    hosts = {host_of(base) for channel in config.channels for base in channels.upstreams(channel)}
+    client = transport.open_client(
+        connections=settings.connections * max(len(hosts), 1),  # the engine keeps to the cap of each host
+        proxy=settings.proxy,
+        ca_bundle=settings.ca_bundle,
+    )
     passwords = _netrc()
     if passwords is not None:
         client.auth = passwords

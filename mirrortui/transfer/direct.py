@@ -25,13 +25,13 @@ Fields = list[tuple[str, str]]
 class Answer(NamedTuple):
     """An answer whose body is still to be read.
 
-    `field` gives a header's value or None; `read` the next bytes-like piece of the body, None at its end. `read`
-    raises `httpx.TransportError`.
+    `field` gives a header's value or None; `read` the next bytes-like piece of the body, None at its end. Asked for
+    so many bytes it waits for no more than these (except on the usual way). `read` raises `httpx.TransportError`.
     """
 
     status: int
     field: Callable[[str], str | None]
-    read: Callable[[], Awaitable[Any]]
+    read: Callable[[int], Awaitable[Any]]
 
 
 class Getter:
@@ -43,26 +43,29 @@ class Getter:
         self._direct = transport.client if isinstance(transport, ReqwestTransport) else None
         self._fields: dict[str, Fields] = {}
 
-    def get(self, url: str, offset: int = 0) -> AbstractAsyncContextManager[Answer]:
-        """Open what a URL gives from byte `offset` on; raises as `catalog.http.get`."""
-        return self._straight(url, offset) if self._serves(url) else self._through(url, offset)
+    def get(self, url: str, offset: int = 0, tag: str = "") -> AbstractAsyncContextManager[Answer]:
+        """Open what a URL gives from byte `offset` on, or all of it where its ETag is not `tag` any more.
+
+        Raises as `catalog.http.get`.
+        """
+        fields = _ranged(offset, tag)
+        return self._straight(url, fields) if self._serves(url) else self._through(url, fields)
 
     def _serves(self, url: str) -> bool:
         return self._direct is not None and url.startswith(("https://", "http://")) and "@" not in _origin(url)
 
     @asynccontextmanager
-    async def _through(self, url: str, offset: int) -> AsyncIterator[Answer]:
-        headers = {"Range": f"bytes={offset}-"} if offset else {}
-        async with http.get(self._client, url, headers) as response:
+    async def _through(self, url: str, fields: Fields) -> AsyncIterator[Answer]:
+        async with http.get(self._client, url, dict(fields)) as response:
             pieces = response.stream.__aiter__()  # type: ignore[union-attr]  # always the asynchronous kind here
-            yield Answer(response.status_code, response.headers.get, lambda: anext(pieces, None))
+            yield Answer(response.status_code, response.headers.get, lambda _: anext(pieces, None))
 
     @asynccontextmanager
-    async def _straight(self, url: str, offset: int) -> AsyncIterator[Answer]:
+    async def _straight(self, url: str, fields: Fields) -> AsyncIterator[Answer]:
         target = url
         for _ in range(http.MAX_REDIRECTS + 1):
             try:
-                body = await send(self._request(target, offset), target)
+                body = await send(self._request(target, fields), target)
             except httpx.TransportError as error:
                 raise http.unreachable(error, url) from error
             try:
@@ -76,12 +79,12 @@ class Getter:
                 await body.aclose()
             target = str(following)
             if not self._serves(target):
-                async with self._through(url, offset) as answer:
+                async with self._through(url, fields) as answer:
                     yield answer
                 return
         raise http.circle(url)
 
-    def _request(self, url: str, offset: int) -> "RequestBuilder":
+    def _request(self, url: str, ranged: Fields) -> "RequestBuilder":
         assert self._direct is not None
         try:
             origin = _origin(url)
@@ -91,7 +94,9 @@ class Getter:
             request = self._direct.get(url).headers(fields)
         except (reqwest_error(), httpx.InvalidURL, ValueError) as error:
             raise UpstreamError(f"leads to what is no URL: {display(error)}", where=display(url)) from error
-        return request.header("Range", f"bytes={offset}-") if offset else request
+        for name, value in ranged:
+            request = request.header(name, value)
+        return request
 
     def _usual_fields(self, origin: str) -> Fields:
         """What every request to a host carries: the client's headers, and the host's own password."""
@@ -99,6 +104,12 @@ class Getter:
         if self._client.auth is not None:
             request = next(self._client.auth.sync_auth_flow(request))
         return [(name, value) for name, value in request.headers.multi_items() if name not in ("host", "connection")]
+
+
+def _ranged(offset: int, tag: str) -> Fields:
+    if not offset:
+        return []
+    return [("Range", f"bytes={offset}-"), *([("If-Range", tag)] if tag else [])]
 
 
 def _origin(url: str) -> str:

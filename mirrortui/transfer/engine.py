@@ -1,10 +1,12 @@
-"""The engine: a fixed number of transfers at once over a shared cursor, each verified while it streams.
+"""The engine: so many transfers at once from each host, each verified while it streams.
 
-Cancelling `run` stops at the next chunk; what was received stays as `.part` files and is resumed.
+A lane is the files of one host; its transfers share one cursor over them, so that none is left with the slow half.
+Files that another upstream has to help out with keep to the cap of that host as well. Cancelling `run` stops at the next chunk; what was received stays as `.part` files and is resumed.
 """
 
 import asyncio
 import contextlib
+import itertools
 import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -16,6 +18,7 @@ from mirrortui.errors import MirrorError, TransferError, UpstreamError, Upstream
 from mirrortui.mirror.store import from_os
 from mirrortui.naming import display
 from mirrortui.transfer import partfile
+from mirrortui.transfer.behind import LARGE, Behind
 from mirrortui.transfer.direct import Answer, Getter
 from mirrortui.transfer.job import Flight, Job, Outcome
 from mirrortui.transfer.limits import RateLimit
@@ -28,15 +31,18 @@ STALL_SECONDS = 60.0
 INLINE = 1 << 20
 """Parts up to this size are hashed where they are found; larger ones in a thread."""
 
+MAX_TAG = 256
+
 Done = Callable[[Outcome], None]
 
 
 class Engine:
-    """Transfers over one client. `flights`, `received` and `hosts` may be read at any time for display."""
+    """Transfers over one client, `connections` at once from a host. `flights`, `received` and `hosts` may be read at any time."""
 
     def __init__(self, client: httpx.AsyncClient, *, connections: int, retries: int, limit: RateLimit) -> None:
         self.client, self.connections, self.retries, self.limit = client, connections, retries, limit
         self.flights: dict[int, Flight] = {}
+        self._permits: dict[str, asyncio.Semaphore] = {}
         self.received = 0
         self.hosts = Hosts()
         self._getter = Getter(client)
@@ -52,13 +58,14 @@ class Engine:
         """Go on reading."""
         self._running.set()
 
-    async def run(self, jobs: Iterable[Job], done: Done) -> None:
-        """Bring every file; `done` gets each outcome. Raises `MirrorError` for what stops all (a full disk)."""
-        cursor = iter(jobs)
+    async def run(self, lanes: Iterable[Iterable[Job]], done: Done) -> None:
+        """Bring every file of every lane; `done` gets each outcome. Raises `MirrorError` for what stops all (a full disk)."""
+        slots = itertools.count()
         try:
             async with asyncio.TaskGroup() as group:
-                for slot in range(self.connections):
-                    group.create_task(self._slot(slot, cursor, done))
+                for cursor in map(iter, lanes):
+                    for _ in range(self.connections):
+                        group.create_task(self._slot(next(slots), cursor, done))
         except* MirrorError as errors:
             raise _first(errors) from None
 
@@ -79,14 +86,19 @@ class Engine:
             if digest is not None:
                 found = job.final.stat()
                 return Outcome(job, "adopted", found.st_size, found.st_mtime_ns, digest)
+            if not job.replace and job.final.exists():
+                # Published metadata may name what lies there: the new file waits until that has been switched.
+                job = flight.job = job._replace(final=next_path(job.part), replace=True)
         course = Course(job.urls, self.retries, job.size)
         while (url := course.next(self.hosts)) is not None:
             host = host_of(url)
-            flight.waiting = "" if self.hosts.open(host) else "waiting for the host"
-            await self.hosts.wait(host)
-            flight.waiting = ""
+            permit = self._permits.setdefault(host, asyncio.Semaphore(self.connections))
+            flight.waiting = "waiting for the host" if permit.locked() or not self.hosts.open(host) else ""
             try:
-                outcome = await self._attempt(flight, url)
+                async with permit:
+                    await self.hosts.wait(host)
+                    flight.waiting = ""
+                    outcome = await self._attempt(flight, url)
             except TransferError as error:
                 self.hosts.bad(host, error)
                 pause = course.failed(url, error, flight.done - flight.start)
@@ -107,11 +119,13 @@ class Engine:
         except OSError as error:
             raise from_os(error, job.part) from error
         try:
-            offset = await _resume(part)
+            tag = flight.tag if flight.tagged == url else ""
+            offset = await _resume(part, tag)
             flight.start = flight.done = part.received
             with _transport_errors(url):
-                async with self._getter.get(url, offset) as answer:
+                async with self._getter.get(url, offset, tag) as answer:
                     _accept(answer, part, url)
+                    flight.tag, flight.tagged = _strong(answer.field("etag") or ""), url
                     flight.done = part.received
                     await self._receive(flight, part, answer)
             return Outcome(job, "fetched", *part.finish())
@@ -125,31 +139,72 @@ class Engine:
             part.close()
 
     async def _receive(self, flight: Flight, part: PartFile, answer: Answer) -> None:
-        loop = asyncio.get_running_loop()
-        mark, goal = part.received, STALL_BYTES
         try:
-            async with asyncio.timeout(self.stall_seconds) as guard:
-                while (chunk := await answer.read()) is not None:
-                    part.write(chunk)
-                    count = len(chunk)
-                    self.received += count
-                    flight.done = part.received
-                    if self.limit.rate or not self._running.is_set():
-                        guard.reschedule(None)  # waiting that we ask for is no stall
-                        await self.limit.take(count)
-                        await self._running.wait()
-                        goal, mark = 1, -1
-                    if part.received - mark >= goal:
-                        mark = part.received
-                        guard.reschedule(loop.time() + self.stall_seconds)
+            if part.job.size - part.received < LARGE:
+                await self._pieces(flight, part, answer, None)
+                return
+            behind = Behind(part)
+            try:
+                await self._pieces(flight, part, answer, behind)
+                await behind.finish()
+            except BaseException:
+                await behind.abandon()
+                raise
         except TimeoutError:
             raise TransferError(
                 f"brought less than {STALL_BYTES // 1024} KB in {self.stall_seconds:.0f} s", reason="slow"
             ) from None
 
+    async def _pieces(self, flight: Flight, part: PartFile, answer: Answer, behind: Behind | None) -> None:
+        loop = asyncio.get_running_loop()
+        mark, goal = part.received, STALL_BYTES
+        async with asyncio.timeout(self.stall_seconds) as guard:
+            while True:
+                amount = 0
+                if self.limit.rate or not self._running.is_set():
+                    guard.reschedule(None)  # waiting that we ask for is no stall
+                    amount = await self._allowed(part)
+                    guard.reschedule(loop.time() + self.stall_seconds)
+                piece = await answer.read(amount)
+                if piece is None:
+                    return
+                size = len(piece)
+                part.count(size)
+                if behind is None:
+                    part.write(piece)
+                else:
+                    await behind.add(piece)
+                self.received += size
+                flight.done = part.received
+                if amount and size > amount:
+                    await self.limit.take(size - amount)
+                if part.received - mark >= goal:
+                    mark = part.received
+                    guard.reschedule(loop.time() + self.stall_seconds)
 
-async def _resume(part: PartFile) -> int:
+    async def _allowed(self, part: PartFile) -> int:
+        """Wait until reading may go on; returns how much of it, 0 for no limit. A file that is complete has not to wait."""
+        left = part.job.size - part.received
+        if left == 0:
+            return 0
+        await self._running.wait()
+        amount = min(self.limit.piece, left) if left > 0 else self.limit.piece
+        await self.limit.take(amount)
+        await self._running.wait()
+        return amount
+
+
+async def _resume(part: PartFile, tag: str) -> int:
+    """Where to go on. Without a hash of the record or an ETag, nothing could tell whether the rest belongs to the beginning."""
+    if part.job.digest is None and not tag:
+        part.restart()
+        return 0
     return await asyncio.to_thread(part.resume) if part.held > INLINE else part.resume()
+
+
+def _strong(tag: str) -> str:
+    """An ETag that promises the same bytes, else nothing: a weak one must not be used to resume (RFC 9110, 13.1.5)."""
+    return tag if tag.startswith('"') and len(tag) <= MAX_TAG else ""
 
 
 def _accept(answer: Answer, part: PartFile, url: str) -> None:

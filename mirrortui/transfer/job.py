@@ -41,7 +41,8 @@ class Outcome(NamedTuple):
 class Flight:
     """A transfer under way, as the journal shows it; changed in place by the engine.
 
-    `done` bytes are there; the present attempt found `start` of them.
+    `done` bytes are there; the present attempt found `start` of them. `tag` is the strong ETag with which the URL
+    `tagged` answered last: by it that upstream tells whether the file is still the same when it is resumed.
     """
 
     job: Job
@@ -50,3 +51,5 @@ class Flight:
     start: int = 0
     done: int = 0
     waiting: str = ""
+    tag: str = ""
+    tagged: str = ""

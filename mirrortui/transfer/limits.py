@@ -4,6 +4,8 @@ import asyncio
 
 _BURST = 0.05  # seconds of the rate that an idle limit saves up: below what a link or a chart would notice
 
+_LEAST, _MOST = 4 << 10, 64 << 10
+
 _NOTHING = 0.5  # bytes: what floats lose, far below one
 
 
@@ -26,6 +28,11 @@ class RateLimit:
     def rate(self) -> int:
         """Bytes a second; 0 is no limit."""
         return self._rate
+
+    @property
+    def piece(self) -> int:
+        """How much to ask for at once, so that many transfers share a low limit evenly; 0 without one."""
+        return min(_MOST, max(_LEAST, int(self._rate * _BURST))) if self._rate else 0
 
     def set(self, bytes_per_second: int) -> None:
         """Change the limit at once, also for those who are waiting."""

@@ -90,15 +90,15 @@ class Body(httpx.AsyncByteStream):
         except ValueError as error:
             raise _no_text(self._url) from error
 
-    async def read(self) -> memoryview | None:
-        """The next piece, None at the end."""
+    async def read(self, amount: int = 0) -> memoryview | None:
+        """The next piece, None at the end: as much as has come, or `amount` bytes unless the body ends before."""
         if self._clock() > self._turn:
             await asyncio.sleep(0)
             self._turn = self._clock() + _TURN_SECONDS
         task = asyncio.current_task()
         asked = _cancellations(task)
         try:
-            chunk = await self._take()
+            chunk = await (self.response.body_reader.read(amount) if amount else self._take())
         except reqwest_error() as error:
             raise translated(error, self._url) from error
         if _cancellations(task) > asked:

@@ -6,7 +6,7 @@
 | refused | 401, 403, other 4xx                | next upstream; no retry                                  |
 | hash    | sha256 or md5 differs              | part thrown away, next upstream, then once more          |
 | size    | longer or shorter than the record  | as hash                                                  |
-| busy    | 429, 503 with Retry-After          | the whole host waits as long as it asks                  |
+| busy    | 429, 503 with Retry-After          | the whole host waits as long as it asks (0: only the file) |
 | server  | 5xx                                | capped exponential backoff with full jitter              |
 | network | refused, reset, DNS, cut off       | the same                                                 |
 | tls     | certificate or handshake           | next upstream; no retry                                  |
@@ -48,9 +48,9 @@ STALL_BYTES = 60 * 1024
 
 
 class Busy(TransferError):
-    """The host asks for patience: for `wait` seconds, 0 where it does not say."""
+    """The host asks for patience: for `wait` seconds, None where it does not say how long."""
 
-    def __init__(self, what: str, *, wait: float, where: str = "") -> None:
+    def __init__(self, what: str, *, wait: float | None, where: str = "") -> None:
         super().__init__(what, reason="busy", where=where)
         self.wait = wait
 
@@ -73,15 +73,15 @@ def backoff(attempt: int, rng: random.Random | None = None) -> float:
     return (rng or random).uniform(span / 4, span)
 
 
-def retry_after(value: str, now: float | None = None) -> float:
-    """Seconds that a Retry-After header asks for (a number or an HTTP date), capped; 0 if it says nothing."""
+def retry_after(value: str, now: float | None = None) -> float | None:
+    """Seconds that a Retry-After header asks for (a number or an HTTP date), capped; None if it says nothing."""
     value = value.strip()
     if value.isdigit():
         return min(float(value), MAX_RETRY_AFTER)
     try:
         moment = email.utils.parsedate_to_datetime(value)
     except (ValueError, TypeError):
-        return 0.0
+        return None
     return min(max(0.0, moment.timestamp() - (time.time() if now is None else now)), MAX_RETRY_AFTER)
 
 
@@ -142,7 +142,8 @@ class Hosts:
         host, now = self[name], time.monotonic()
         if isinstance(error, Busy):
             host.busy += 1
-            host.blocked_until = max(host.blocked_until, now + (error.wait or backoff(host.busy)))
+            wait = backoff(host.busy) if error.wait is None else error.wait
+            host.blocked_until = max(host.blocked_until, now + wait)
         elif error.reason in ("server", "network", "slow"):
             host.failures += 1
             if host.failures >= BREAKER_FAILURES:
@@ -188,6 +189,8 @@ class Course:
         self._tries[url] = 1 if gained >= self._progress else self._tries[url] + 1
         if self._tries[url] <= self._retries:
             self._urls.append(url)
-        if error.reason == "busy" or any(self._tries[other] < self._tries[url] for other in self._urls):
+        if (isinstance(error, Busy) and error.wait != 0) or any(
+            self._tries[other] < self._tries[url] for other in self._urls
+        ):
             return 0.0
         return backoff(self._tries[url]) if self._urls else 0.0

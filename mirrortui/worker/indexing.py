@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
+from functools import partial
 
 import httpx
 import msgspec
@@ -20,6 +21,7 @@ from mirrortui.catalog.http import get
 from mirrortui.config import Channel, MirrorConfig
 from mirrortui.errors import MirrorError, UpstreamError
 from mirrortui.transfer.client import open_client
+from mirrortui.transfer.patience import insist
 
 FETCHES = 4
 
@@ -40,8 +42,10 @@ async def refresh_all(
     report: Callable[[Progress], None],
     wanted: Iterable[Pair] | None = None,
     max_age: float = 0.0,
+    *,
+    retries: int = 0,
 ) -> Catalog:
-    """Fetch and decode the wanted subdirs, then open the catalog.
+    """Fetch and decode the wanted subdirs, then open the catalog. An upstream that is out of order is asked `retries` times more.
 
     One that fails is reported and named in `Catalog.problems`; what is cached of it is left out. A channel of
     which the upstream has no subdir at all, not even noarch, is not there: that is a problem of each of its subdirs.
@@ -56,8 +60,14 @@ async def refresh_all(
             if known is not None and max_age and time.time() - known.checked < max_age:
                 report(Progress(channel.name, subdir, "unchanged"))
                 return
+
+            def told(error: UpstreamError, pause: float) -> None:
+                report(Progress(channel.name, subdir, "again", text=f"{error.what}; asked again in {pause:.0f} s"))
+
             try:
-                await refresh(client, config.state, channel.name, channels.upstreams(channel), subdir, report, decoding)
+                bases = channels.upstreams(channel)
+                fetch = partial(refresh, client, config.state, channel.name, bases, subdir, report, decoding)
+                await insist(fetch, retries, told)
             except MirrorError as error:
                 problems[channel.name, subdir] = str(error)
                 report(Progress(channel.name, subdir, "failed", text=str(error)))
@@ -85,27 +95,45 @@ async def _note_absent(
         if "noarch" not in channel.subdirs and await exists(client, channel, "noarch"):
             continue
         tried = [*(subdir for _, subdir in mine if subdir != "noarch"), "noarch"]
-        error = UpstreamError(
-            f"there is no channel {channel.name} (no repodata for {' or '.join(tried)})",
-            where=naming.display(channel.upstreams[0]),
-            hint="Check the channel's name and its upstream",
-        )
+        error = _no_channel(channel, tried, await answer(client, channel, tried[0]))
         for pair in mine:
             problems[pair] = str(error)
             report(Progress(*pair, "failed", text=str(error)))
 
 
+def _no_channel(channel: Channel, tried: list[str], status: int) -> UpstreamError:
+    """Some hosts answer 403 for what is not there, others for a token that is none: then both are named."""
+    refused = status == 403
+    return UpstreamError(
+        f"{'403 for' if refused else 'there is no'} channel {channel.name} (no repodata for {' or '.join(tried)})",
+        where=naming.display(channel.upstreams[0]),
+        hint="Check token or password, and the channel's name"
+        if refused
+        else "Check the channel's name and its upstream",
+    )
+
+
 async def exists(client: httpx.AsyncClient, channel: Channel, subdir: str) -> bool:
-    """Whether any upstream answers for a subdir; `.zst` is asked first, as most have it."""
+    """Whether any upstream answers for a subdir."""
+    return await answer(client, channel, subdir) == 200
+
+
+async def answer(client: httpx.AsyncClient, channel: Channel, subdir: str) -> int:
+    """The status of a subdir's index: 200 if any upstream has one, else the last; 0 where none could be asked.
+
+    `.zst` is asked first, as most have it.
+    """
+    status = 0
     for upstream in channels.upstreams(channel):
         for name in ("repodata.json.zst", "repodata.json"):
             try:
                 async with get(client, naming.join_url(upstream, subdir, name), method="HEAD") as response:
-                    if response.status_code == 200:
-                        return True
+                    status = response.status_code
             except UpstreamError:
                 break
-    return False
+            if status == 200:
+                return status
+    return status
 
 
 async def discover(client: httpx.AsyncClient, channel: Channel) -> tuple[str, ...]:

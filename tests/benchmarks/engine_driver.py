@@ -57,7 +57,7 @@ class Bringing(worker.Run):
             self.store.prepare(*self.pair)
             begun, cpu = time.perf_counter(), time.process_time()
             async with self._receipts_written():
-                await self._bring(self.jobs())
+                await self._bring([self.jobs()])
             self.receipts.flush()
             self.seconds, self.cpu = time.perf_counter() - begun, time.process_time() - cpu
         return Ending("done", "done").with_failures(len(self.failed), {})

@@ -87,7 +87,7 @@ class Exchange:
             self.head(404, content_length=0)
         elif self.etag in self.asked.fields.get("if-none-match", ""):
             self.head(304, etag=self.etag)
-        elif not self.start:
+        elif not self.start or self.asked.fields.get("if-range", self.etag) != self.etag:
             self.head(200, content_length=len(self.data), etag=self.etag, last_modified=self.modified)
             self.body(self.data)
         elif self.start >= len(self.data):

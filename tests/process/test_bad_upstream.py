@@ -5,7 +5,7 @@ import socket
 import pytest
 
 from tests.process import published
-from tests.process.faults import page, status
+from tests.process.faults import cut, page, status
 from tests.process.faulty import FaultyUpstream
 from tests.process.mirror import Mirror
 from tests.process.packages import ChannelTree
@@ -14,6 +14,9 @@ from tests.process.refusals import failed, refused
 INDEXES = [
     f"/lab/{subdir}/{name}" for subdir in ("linux-64", "noarch") for name in ("repodata.json.zst", "repodata.json")
 ]
+
+ONCE = {"retries": 0}
+"""An upstream that does not answer is asked again, which takes its time."""
 
 
 def free_port() -> int:
@@ -35,17 +38,17 @@ def no_channel(mirror: Mirror, *words: str) -> None:
 
 
 def test_nobody_listens(mirror: Mirror) -> None:
-    mirror.write({"lab": f"http://127.0.0.1:{free_port()}/lab"})
+    mirror.write({"lab": f"http://127.0.0.1:{free_port()}/lab"}, transfer=ONCE)
     no_channel(mirror, "cannot be reached", "refused")
 
 
 def test_a_host_that_nobody_knows(mirror: Mirror) -> None:
-    mirror.write({"lab": "http://upstream.invalid/lab"})
+    mirror.write({"lab": "http://upstream.invalid/lab"}, transfer=ONCE)
     no_channel(mirror, "upstream.invalid", "cannot be resolved")
 
 
 def test_a_token_is_never_told(mirror: Mirror) -> None:
-    mirror.write({"lab": f"http://user:pass-word@127.0.0.1:{free_port()}/t/to-ken/lab"})
+    mirror.write({"lab": f"http://user:pass-word@127.0.0.1:{free_port()}/t/to-ken/lab"}, transfer=ONCE)
     for verb in ("estimate", "sync"):
         done = mirror.run(verb)
         assert done.code == 1
@@ -87,7 +90,7 @@ def test_json_that_is_no_index(mirror: Mirror, lab: ChannelTree, faulty: FaultyU
 def test_an_upstream_in_trouble(mirror: Mirror, faulty: FaultyUpstream) -> None:
     for path in INDEXES:
         faulty.always(path, status(500))
-    mirror.write({"lab": f"{faulty.url}/lab"})
+    mirror.write({"lab": f"{faulty.url}/lab"}, transfer=ONCE)
     no_channel(mirror, "answered 500")
 
 
@@ -100,3 +103,37 @@ def test_one_bad_channel_does_not_hold_up_the_others(mirror: Mirror, lab: Channe
     assert "nowhere" in partial["run"]["message"]
     assert len(published.published(mirror.root, "lab", "linux-64")) == 1
     assert not (mirror.root / "nowhere").exists()
+
+
+def test_an_upstream_that_was_out_of_order_for_a_moment_is_asked_again(
+    mirror: Mirror, lab: ChannelTree, faulty: FaultyUpstream
+) -> None:
+    lab.put("some")
+    lab.index()
+    zst, plain = "/lab/noarch/repodata.json.zst", "/lab/linux-64/repodata.json"
+    faulty.once(zst, status(503, retry_after=1), status(429))
+    faulty.once(plain, cut(5))
+    mirror.write({"lab": f"{faulty.url}/lab"})
+    done = mirror.run("sync")
+    assert done.code == 0, done.err
+    assert "lab/noarch: answered 503" in done.err
+    assert "asked again in 1 s" in done.err
+    first, second, third, *_ = (asked for asked in faulty.asked if asked.path == zst)
+    assert 0.9 < second.when - first.when < 10
+    assert third.status in (200, 404)
+    assert len(published.published(mirror.root, "lab", "linux-64")) == 1
+
+
+@pytest.mark.parametrize("code", [401, 403])
+def test_an_upstream_that_refuses_is_told_as_such(
+    mirror: Mirror, lab: ChannelTree, faulty: FaultyUpstream, code: int
+) -> None:
+    """A token that has run out: what is mirrored stays, the run is not “done”, and the hint is about the token."""
+    lab.put("some")
+    lab.index()
+    mirror.write({"lab": f"{faulty.url}/lab"})
+    mirror.sync()
+    for path in INDEXES:
+        faulty.always(path, status(code))
+    failed(mirror.run("sync"), 1, str(code), "token or password")
+    assert len(published.published(mirror.root, "lab", "linux-64")) == 1

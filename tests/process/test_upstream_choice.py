@@ -117,7 +117,7 @@ def bring(
             engine = Engine(client, connections=4, retries=retries, limit=RateLimit())
             engine.stall_seconds = stall_seconds
             engine.hosts.breaker_seconds, engine.hosts.most_breaks = breaker_seconds, 3
-            await engine.run(jobs, outcomes.append)
+            await engine.run([jobs], outcomes.append)
 
     asyncio.run(work())
     return outcomes

@@ -21,7 +21,7 @@ async def taken(getter, url, offset=0):
     """Status and body."""
     async with getter.get(url, offset) as answer:
         pieces = []
-        while (piece := await answer.read()) is not None:
+        while (piece := await answer.read(0)) is not None:
             pieces.append(bytes(piece))
         return answer.status, b"".join(pieces)
 
