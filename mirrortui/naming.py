@@ -42,7 +42,8 @@ _COMPONENT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+-]{0,127}")
 _FILE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+!~-]*\.(?:conda|tar\.bz2)")
 _TOKEN = re.compile(r"/t/[^/\s?#]+")
 _VARIABLE = re.compile(r"\$\{[A-Za-z_][A-Za-z0-9_]*\}")
-_USERINFO = re.compile(r"(?<=//)[^/\s]+@")  # up to the last @ before the path: a password may hold one
+# Up to the last @: a password may hold one, and a slash; what follows the colon of a host is a port, though.
+_USERINFO = re.compile(r"(?<=//)(?:[^/\s@]+@(?:\S*@)?|[^/\s@:]+:(?![0-9]+/)\S*@)")
 _RESERVED = frozenset({"snapshots", "shards", "static"})
 
 MAX_CHANNEL = 256
@@ -139,6 +140,11 @@ def upstream_url(text: str) -> str:
         raise NameRefused(f"“{display(text)}” has a query or fragment", hint="Give the channel's base URL only")
     if parts.scheme == "file" and (parts.netloc not in ("", "localhost") or not re.match("/[^/]", parts.path)):
         raise NameRefused(f"“{display(text)}” is no local path", hint="Write file:///absolute/path")
+    if "@" in parts.netloc and "@" in parts.path:
+        raise NameRefused(
+            f"“{display(text)}” has a password that ends the host's name",
+            hint="Percent-encode it (/ as %2F, @ as %40), or write ${NAME} and set that in the environment",
+        )
     if parts.scheme != "file":
         try:
             host, _ = parts.hostname, parts.port

@@ -1,6 +1,10 @@
 """Secrets of upstreams that are kept out of mirror.toml: `${NAME}` in a URL is taken from the environment.
 
     upstreams = ["https://conda.example.org/t/${CONDA_TOKEN}/private"]
+    upstreams = ["https://${CONDA_USER}:${CONDA_PASSWORD}@conda.example.org/private"]
+
+The environment holds the secret as it is: here it is percent-encoded, so that no sign of it can end the part of the
+URL it stands in. What stands for a host, or for the beginning of a URL, is taken as it is.
 
 Passwords may stand in ~/.netrc instead (or the file that $NETRC names); the client reads it, host by host.
 """
@@ -8,6 +12,7 @@ Passwords may stand in ~/.netrc instead (or the file that $NETRC names); the cli
 import os
 import re
 from collections.abc import Mapping
+from urllib.parse import quote
 
 from mirrortui import naming
 from mirrortui.config import Channel
@@ -31,6 +36,16 @@ def upstreams(channel: Channel, env: Mapping[str, str] | None = None) -> tuple[s
                 where=f"upstream of {channel.name}",
                 hint="Set it where the worker is started, for example in the unit's EnvironmentFile",
             )
-        return value
+        return quote(value, safe="") if _is_secret(match) else value
 
     return tuple(naming.upstream_url(_VARIABLE.sub(fill, url)) for url in channel.upstreams)
+
+
+def _is_secret(variable: re.Match[str]) -> bool:
+    """Whether it stands for a user, a password or a part of the path."""
+    url = variable.string
+    start = url.find("//") + 2
+    end = url.find("/", start) % (len(url) + 1)
+    if variable.start() >= end:
+        return True
+    return variable.start() >= start and "@" in url[variable.end() : end]

@@ -4,6 +4,7 @@ Facts: conda's constants for `defaults` (conda: base/constants.py), the two-root
 of public mirrors, prefix.dev's channel URLs. The list only saves typing: any channel and URL may be used.
 """
 
+import re
 from dataclasses import dataclass
 
 from mirrortui import naming
@@ -13,6 +14,7 @@ _TERMS = (
     "Anaconda's terms of service restrict the use and mirroring of repo.anaconda.com by organisations of 200 people "
     "or more without a license. Check that yours may mirror it."
 )
+_CHANNEL = re.compile(r"(?<!\$)\{channel\}")
 _FROZEN = "No longer updated; mirrored once, it stays as it is."
 
 
@@ -86,10 +88,16 @@ def expand(name: str) -> tuple[str, ...]:
     return ("pkgs/main", "pkgs/r") if name == "defaults" else (name,)
 
 
+def _checked(url: str) -> str:
+    """A URL through the gate; one with variables in it stays as it is."""
+    return naming.upstream_template(url) if "${" in url else naming.upstream_url(url)
+
+
 def upstreams_for(channel: str, hosts: tuple[str, ...] = ("anaconda",)) -> tuple[str, ...]:
     """Base URLs of a channel on named hosts or below base URLs, in the order given.
 
-    A host is a name of `HOSTS`, a base URL below which the channel is appended, or holds `{channel}`.
+    A host is a name of `HOSTS`, a base URL below which the channel is appended, or holds `{channel}`; `${NAME}` in it
+    stands for a secret of the environment, which stays there.
     Raises `UsageError` where none of them carries the channel.
     """
     urls = []
@@ -99,10 +107,10 @@ def upstreams_for(channel: str, hosts: tuple[str, ...] = ("anaconda",)) -> tuple
             url = entry.url(channel)
             if url is not None:
                 urls.append(url)
-        elif "{channel}" in host:
-            urls.append(naming.upstream_url(host.replace("{channel}", channel)))
+        elif (url := _CHANNEL.sub(channel, host)) != host:
+            urls.append(_checked(url))
         else:
-            urls.append(naming.join_url(naming.upstream_url(host), channel))
+            urls.append(naming.join_url(_checked(host), channel))
     if not urls:
         raise UsageError(
             f"no upstream among {', '.join(hosts)} carries {channel}", hint="Give a base URL with --upstream"

@@ -1,110 +1,53 @@
-"""Secrets of upstreams: from the environment, from netrc, never in a file that others read."""
+"""Secrets from the environment: in their place of a URL, whatever signs they are made of, and in no message."""
 
-import asyncio
-import base64
-from collections.abc import AsyncIterator
-from pathlib import Path
-
-import httpx
 import pytest
 
-from mirrortui import channels, config
-from mirrortui.catalog import cache
-from mirrortui.catalog.fetch import refresh
-from mirrortui.config import Channel, Mirror, MirrorConfig
+from mirrortui.channels.credentials import upstreams
+from mirrortui.config import Channel
 from mirrortui.errors import ConfigError, NameRefused
-from mirrortui.transfer.client import open_client
+from mirrortui.naming import mask
 
-TOKEN = "sesame-123"
-
-
-class Body(httpx.AsyncByteStream):
-    """A body that comes over the line."""
-
-    def __init__(self, data: bytes) -> None:
-        self.data = data
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        yield self.data
+ENV = {
+    "USER": "bob",
+    "PW": "p@ss/w:rd?#",
+    "TOK": "tk-1/2",
+    "HOST": "conda.test:8443",
+    "BASE": "https://conda.test/root",
+}
 
 
-def private(url: str) -> Channel:
-    return Channel(name="private", upstreams=(url,), subdirs=("noarch",))
-
-
-def mirror(tmp_path: Path, url: str = "https://repo.example/private") -> MirrorConfig:
-    place = Mirror(name="lab", root=str(tmp_path / "root"), url="http://mirror.lab", state=str(tmp_path / "state"))
-    return MirrorConfig(mirror=place, channels=(private(url),))
-
-
-def test_a_variable_is_filled_in_from_the_environment() -> None:
-    channel = private("https://repo.example/t/${TOKEN}/private")
-    assert channels.upstreams(channel, {"TOKEN": TOKEN}) == (f"https://repo.example/t/{TOKEN}/private",)
-
-
-def test_a_variable_that_is_not_set_is_named() -> None:
-    with pytest.raises(ConfigError, match="TOKEN is not set"):
-        channels.upstreams(private("https://repo.example/t/${TOKEN}/private"), {})
-
-
-def test_what_a_variable_brings_passes_the_gate() -> None:
-    with pytest.raises(NameRefused):
-        channels.upstreams(private("https://repo.example/${TOKEN}"), {"TOKEN": "../../etc"})
-
-
-def test_a_file_with_a_variable_is_valid_and_keeps_it(tmp_path: Path) -> None:
-    path = tmp_path / "mirror.toml"
-    config.save(mirror(tmp_path, "https://repo.example/t/${TOKEN}/private"), path)
-    assert config.load(path).channels[0].upstreams == ("https://repo.example/t/${TOKEN}/private",)
-    assert TOKEN not in path.read_text()
+def filled(url: str) -> str:
+    (out,) = upstreams(Channel(name="lab", upstreams=(url,), subdirs=("noarch",)), ENV)
+    return out
 
 
 @pytest.mark.parametrize(
-    "url", ["https://repo.example/${}", "https://repo.example/$TOKEN{", "https://repo.example/${a b}"]
+    ("url", "full"),
+    [
+        ("https://${USER}:${PW}@conda.test/lab", "https://bob:p%40ss%2Fw%3Ard%3F%23@conda.test/lab"),
+        ("https://${USER}:${PW}@conda.test", "https://bob:p%40ss%2Fw%3Ard%3F%23@conda.test"),
+        ("https://conda.test/t/${TOK}/lab", "https://conda.test/t/tk-1%2F2/lab"),
+        ("https://${HOST}/lab", "https://conda.test:8443/lab"),
+        (
+            "https://${USER}:${PW}@${HOST}/t/${TOK}/lab",
+            "https://bob:p%40ss%2Fw%3Ard%3F%23@conda.test:8443/t/tk-1%2F2/lab",
+        ),
+        ("${BASE}/lab", "https://conda.test/root/lab"),
+        ("https://conda.test/lab", "https://conda.test/lab"),
+    ],
 )
-def test_other_braces_are_no_variables(tmp_path: Path, url: str) -> None:
-    with pytest.raises(ConfigError, match="is no URL"):
-        config.save(mirror(tmp_path, url), tmp_path / "mirror.toml")
+def test_a_value_stays_in_its_place(url, full):
+    assert filled(url) == full
+    assert not any(secret in mask(full) for secret in ("p%40ss", "rd", "tk-1"))
 
 
-def test_no_token_lands_in_the_cache(tmp_path: Path) -> None:
-    body = b'{"info":{"subdir":"noarch"},"packages":{},"packages.conda":{}}'
-
-    def answer(request: httpx.Request) -> httpx.Response:
-        if request.url.path.endswith(".zst"):
-            return httpx.Response(404, stream=Body(b""))
-        return httpx.Response(200, stream=Body(body), headers={"ETag": '"1"'})
-
-    async def fetch() -> None:
-        async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as client:
-            url = (f"https://user:{TOKEN}@repo.example/t/{TOKEN}/private",)
-            await refresh(client, tmp_path, "private", url, "noarch", lambda _: None, asyncio.Semaphore(1))
-
-    asyncio.run(fetch())
-    files = [path for path in tmp_path.rglob("*") if path.is_file()]
-    assert files
-    assert not [path for path in files if TOKEN.encode() in path.read_bytes()]
-    source = cache.folder(tmp_path, "private", "noarch") / "source.json"
-    assert source.stat().st_mode & 0o777 == 0o644
+def test_a_variable_that_is_not_set():
+    with pytest.raises(ConfigError, match="NOBODY is not set"):
+        filled("https://conda.test/t/${NOBODY}/lab")
 
 
-def test_netrc_passwords_go_to_their_own_host_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "netrc").write_text(f"machine repo.example login ada password {TOKEN}\n")
-    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
-
-    async def headers(url: str) -> httpx.Headers:
-        async with open_client(mirror(tmp_path)) as client:
-            flow = client.auth.async_auth_flow(httpx.Request("GET", url)) if client.auth else None
-            assert flow is not None
-            return (await anext(flow)).headers
-
-    basic = "Basic " + base64.b64encode(f"ada:{TOKEN}".encode()).decode()
-    assert asyncio.run(headers("https://repo.example/private")).get("authorization") == basic
-    assert "authorization" not in asyncio.run(headers("https://elsewhere.example/private"))
-
-
-def test_a_broken_netrc_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "netrc").write_text("machine\n")
-    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
-    with pytest.raises(ConfigError, match="netrc file cannot be read"):
-        open_client(mirror(tmp_path))
+@pytest.mark.parametrize("password", ["p@ss/w:rd", "se/cret", "se/cr@t"])
+def test_a_password_that_ends_the_host_is_refused_and_not_told(password):
+    with pytest.raises(NameRefused) as caught:
+        filled(f"http://bob:{password}@conda.test/lab")
+    assert not any(piece in str(caught.value) for piece in ("ss/", "w:rd", "cret", "cr@t", "bob"))
