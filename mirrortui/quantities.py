@@ -44,6 +44,13 @@ def size(text: str) -> int:
     return count
 
 
+def words(count: float) -> str:
+    """Bytes as an operator reads them: `1.7 MB`; units are decimal."""
+    import humanize  # not every door that reads a config speaks
+
+    return humanize.naturalsize(count, format="%.1f").replace("Bytes", "B").replace("Byte", "B")
+
+
 def rate(text: str) -> int:
     """Bytes a second of `50 MB/s`; an empty text is 0, which means no limit."""
     if not text.strip():

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from mirrortui.errors import StateError
 
-VERSION = 1
+VERSION = 2
 
 _TABLES = """
 create table folder(id integer primary key, channel text not null, subdir text not null, unique(channel, subdir));
@@ -24,8 +24,19 @@ create table file(
   verified real not null, dropped real, primary key(folder, fn)) without rowid;
 create table note(key text primary key, value text not null) without rowid;
 create table published(
-  folder integer primary key, key text not null, files text not null, records integer not null, upstream integer not null, time real not null);
+  folder integer primary key, key text not null, files text not null, records integer not null, upstream integer not null, time real not null,
+  digests text not null default '{}');
 """
+
+_UPGRADE = f"""begin immediate;
+create table if not exists note(key text primary key, value text not null) without rowid;
+alter table published add column digests text not null default '{{}}';
+pragma user_version={VERSION}; commit;"""
+"""From version 1, of which the first files have no notes."""
+
+_PUBLISHED_OF_1 = (
+    "create temp view published as select folder, key, files, records, upstream, '{}' as digests from main.published"
+)
 
 
 class Entry(NamedTuple):
@@ -38,20 +49,22 @@ class Entry(NamedTuple):
     dropped: float | None = None
 
 
-Known = tuple[str, int, bytes, float | None]
-"""What a comparison needs of a verified file: name, size, digest, when it left the metadata."""
+Known = tuple[str, int, bytes, float | None, int]
+"""What a comparison needs of a verified file: name, size, digest, when it left the metadata, whether it is doubted."""
 
 
 class Published(NamedTuple):
     """What was last published of a subdir: a key over its inputs, and the files it left, as (name, size, mtime_ns).
 
-    `records` are named in it, `upstream` were in the upstream index it was cut from.
+    `records` are named in it, `upstream` were in the upstream index it was cut from; `digests` is a JSON object of
+    the files' sha256 in hex by name, empty where an older version of this program published them.
     """
 
     key: str
     files: str
     records: int
     upstream: int
+    digests: str = "{}"
 
 
 class Inventory:
@@ -78,7 +91,12 @@ class Inventory:
 
     def _check_version(self, found: int) -> None:
         assert self._db is not None
-        if found not in (0, VERSION):
+        if found == 1:
+            if self._writes:
+                self._db.executescript(_UPGRADE)
+            else:
+                self._show_upgraded()
+        elif found not in (0, VERSION):
             self.close()
             raise StateError(
                 f"was written by another version of this program (inventory {found}, here {VERSION})",
@@ -90,12 +108,18 @@ class Inventory:
         elif found == 0:  # the worker is just making it
             self.close()
 
+    def _show_upgraded(self) -> None:
+        """A reader may not upgrade the file: it looks at it as if it were."""
+        assert self._db is not None
+        self._db.execute(_PUBLISHED_OF_1)
+        if not self._db.execute("select 1 from main.sqlite_master where name='note'").fetchall():
+            self._db.execute("create temp table note(key text primary key, value text not null)")
+
     def _broken(self, error: Exception) -> StateError:
-        return StateError(
-            f"cannot be used: {error}",
-            where=str(self.path),
-            hint="Check its owner; or move it away: it is rebuilt from the tree by hashing every file once",
-        )
+        hint = "Check its owner; or move it away: it is rebuilt from the tree by hashing every file once"
+        if getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_FULL:
+            hint = "Make room on the disk of the state folder, and start again"
+        return StateError(f"cannot be used: {error}", where=str(self.path), hint=hint)
 
     def close(self) -> None:
         """Close the database."""
@@ -124,7 +148,8 @@ class Inventory:
                 self._db.executemany(sql, rows)
                 self._db.execute("commit")
             except BaseException:
-                self._db.execute("rollback")
+                if self._db.in_transaction:  # SQLite ends one by itself where the disk is full
+                    self._db.execute("rollback")
                 raise
         except sqlite3.Error as error:
             raise self._broken(error) from error
@@ -153,7 +178,7 @@ class Inventory:
 
     def known(self, channel: str, subdir: str) -> list[Known]:
         """All verified files of a subdir, in brief."""
-        sql = "select fn, size, digest, dropped from file where folder=?"
+        sql = "select fn, size, digest, dropped, verified <= 0 from file where folder=?"
         return self._query(sql, (self._id(channel, subdir),))  # type: ignore[return-value]  # as the columns are
 
     def dropped(self, channel: str, subdir: str, before: float) -> list[Entry]:
@@ -176,6 +201,15 @@ class Inventory:
         """Remove files from the inventory."""
         folder = self._id(channel, subdir, make=True)
         self._write("delete from file where folder=? and fn=?", ((folder, fn) for fn in fns))
+
+    def doubt(self, channel: str, subdir: str, fns: Iterable[str]) -> None:
+        """Note that files were found wrong: they count as never verified until they are put, or found right, again."""
+        self.mark_verified(channel, subdir, fns, 0.0)
+
+    def doubted(self, channel: str, subdir: str) -> set[str]:
+        """The files that were found wrong and not mended since."""
+        sql = "select fn from file where folder=? and verified <= 0"
+        return {str(row[0]) for row in self._query(sql, (self._id(channel, subdir),))}
 
     def mark_dropped(self, channel: str, subdir: str, fns: Iterable[str], when: float | None) -> None:
         """Note since when the metadata no longer names files (None: it names them again)."""
@@ -218,7 +252,7 @@ class Inventory:
     def published(self, channel: str, subdir: str) -> Published | None:
         """What was last published of a subdir."""
         rows = self._query(
-            "select key, files, records, upstream from published where folder=?", (self._id(channel, subdir),)
+            "select key, files, records, upstream, digests from published where folder=?", (self._id(channel, subdir),)
         )
         return Published(*rows[0]) if rows else None  # type: ignore[arg-type]  # the columns' types are the tuple's
 
@@ -229,6 +263,6 @@ class Inventory:
             self._write("delete from published where folder=?", [(folder,)])
             return
         self._write(
-            "insert or replace into published(folder, key, files, records, upstream, time) values(?, ?, ?, ?, ?, ?)",
+            "insert or replace into published(folder, key, files, records, upstream, digests, time) values(?, ?, ?, ?, ?, ?, ?)",
             [(folder, *published, time.time())],
         )

@@ -2,7 +2,8 @@
 
 import hashlib
 import time
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import msgspec
@@ -11,11 +12,11 @@ import numpy as np
 from mirrortui import quantities
 from mirrortui.catalog.index import Ints, Mask
 from mirrortui.config import MirrorConfig
-from mirrortui.mirror import prune
+from mirrortui.mirror import guards, prune, retention
 from mirrortui.mirror.inventory import Entry, Inventory
 from mirrortui.mirror.plan import Plan, PlannedFile, SubdirPlan, Totals
 from mirrortui.mirror.presence import Presence
-from mirrortui.mirror.store import Disk
+from mirrortui.mirror.store import Disk, Store
 from mirrortui.naming import display
 from mirrortui.selection.reasons import WORDS, Broken
 from mirrortui.selection.select import Selection, SubdirSelection
@@ -28,7 +29,8 @@ class SubdirWork:
     """What the worker executes for one subdir: masks over the index's rows, and files that are to leave.
 
     `add`, `replace` and `check` (on disk but never verified here) are fetched or hashed; `keep` is there.
-    `leaving` are verified files that the selection no longer names; `due` those whose grace is over.
+    `leaving` are verified files that the selection no longer names; `due` those whose grace will be over: without
+    any, that is also what leaves now.
     """
 
     chosen: SubdirSelection
@@ -85,25 +87,38 @@ def plan(
     broken: tuple[Broken, ...] = (),
     *,
     now: float | None = None,
+    held: Callable[[], int] = lambda: 0,
+    confirmed: bool = False,
 ) -> Plan:
-    """Sum up the work. `needed` counts what is fetched; files that are pruned free their bytes only afterwards."""
+    """Sum up the work. `needed` counts what is fetched; files that are pruned free their bytes only afterwards.
+
+    `held` tells the bytes of part files that a run goes on with; it is asked where the disk looks too small. Unless
+    it is `confirmed`, warnings tell what the guards will not let happen.
+    """
     moment = time.time() if now is None else now
     subdirs = [_sum(pair, item) for pair, item in todo.items()]
     drops: list[PlannedFile] = [
         PlannedFile(*pair, entry.fn, entry.size) for pair, item in todo.items() for entry in item.leaving[:SAMPLE]
     ]
+    due: prune.Due = {pair: list(item.due) for pair, item in todo.items()}
     for pair in gone(config, inventory):
         entries = inventory.entries(*pair).values()
         leaving = [e for e in entries if e.dropped is None]
-        due = prune.over(config, pair, entries, moment)
-        if leaving or due:
-            subdirs.append(SubdirPlan(*pair, drop=_totals(leaving), prune_due=_totals(due)))
+        due[pair] = prune.over(config, pair, entries, moment)
+        if leaving or due[pair]:
+            subdirs.append(SubdirPlan(*pair, drop=_totals(leaving), prune_due=_totals(due[pair])))
             drops += [PlannedFile(*pair, entry.fn, entry.size) for entry in leaving[:SAMPLE]]
     if not config.prune.enabled:
         subdirs = [_without_prune(s) for s in subdirs]
     needed = sum(s.add.bytes + s.replace.bytes for s in subdirs)
+    if needed > disk.free:
+        needed = max(needed - held(), 0)
     limit = quantities.rate(config.transfer.limit)
     notes = [*warnings, *_warnings(todo, needed, disk), *(broken_words(b) for b in broken[:SAMPLE])]
+    if config.prune.enabled:
+        notes += retention.doubts(Store(config.root), (s.channel for s in subdirs))
+    if not confirmed:
+        notes += _refusals(config, todo, inventory, due)
     return Plan(
         id=_digest(config, todo, subdirs),
         created=moment,
@@ -116,6 +131,18 @@ def plan(
         warnings=tuple(notes),
         broken=broken,
     )
+
+
+def _refusals(config: MirrorConfig, todo: Work, inventory: Inventory, due: prune.Due) -> list[str]:
+    """What a run will say no to, in the order in which it does."""
+    hint = guards.HINT[0].lower() + guards.HINT[1:]
+    indexes = (item.chosen.index for item in todo.values())
+    shrunken = [(index.channel, text) for index in indexes if (text := guards.shrunken(config, inventory, index))]
+    if shrunken:
+        return [f"{name} will be left as it is, and nothing will be deleted: {text}; {hint}" for name, text in shrunken]
+    coming = sum((_masked(item.chosen.index.size, item.add | item.check) for item in todo.values()), Totals())
+    why = guards.refusal(config, inventory, due, coming) if config.prune.enabled else ""
+    return [f"nothing will be deleted: {why}; {hint}"] if why else []
 
 
 def broken_words(item: Broken) -> str:
@@ -165,6 +192,12 @@ def _warnings(todo: Work, needed: int, disk: Disk) -> list[str]:
     refused = sum(int(item.chosen.index.meta.get("refused", 0)) for item in todo.values())
     if refused:
         out.append(f"{refused} records were left out because their file name is not safe")
+    kinds = Counter[str]()
+    for item in todo.values():
+        kinds.update(item.chosen.index.meta.get("left_out", {}))
+    if kinds.total():
+        words = ", ".join(display(name, 20) for name, _ in kinds.most_common(5))
+        out.append(f"{kinds.total()} records of kinds that this program does not fetch are left out ({words})")
     if needed > disk.free:
         out.append("the files to fetch do not fit on the free disk; the run will be refused")
     return out

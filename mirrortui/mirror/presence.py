@@ -16,7 +16,7 @@ from mirrortui.mirror.store import Store
 
 NOT_DROPPED = np.nan
 
-_NOTHING: Known = ("", 0, b"", None)
+_NOTHING: Known = ("", 0, b"", None, 0)
 _ZERO = bytes(32)
 
 
@@ -25,21 +25,22 @@ class Presence:
     """One subdir's folder against its index.
 
     Masks over the index's rows: `verified` (on disk with the record's hash), `differs` (on disk with another
-    hash), `unchecked` (on disk, never verified here). For the first two `size` has the bytes on disk and
-    `dropped` the moment they left the metadata (NaN: they are in it). `others` are known files that the index does
-    not name.
+    hash), `unchecked` (on disk, never verified here, or doubted), `doubted` (found wrong since they were verified). But
+    for files never verified `size` has the bytes on disk and `dropped` the moment they left the metadata (NaN: they
+    are in it). `others` are known files that the index does not name.
     """
 
     verified: Mask
     differs: Mask
     unchecked: Mask
+    doubted: Mask
     size: Ints
     dropped: "np.ndarray[tuple[int], np.dtype[np.float64]]"
     others: tuple[Entry, ...]
 
     def unwanted(self, index: SubdirIndex, wanted: Mask) -> list[Entry]:
         """Known files on disk that a selection does not want, rows of the index first."""
-        rows = np.flatnonzero((self.verified | self.differs) & ~wanted)
+        rows = np.flatnonzero((self.verified | self.differs | self.doubted) & ~wanted)
         named = {index.fn(row) for row in np.flatnonzero(wanted & ~index.usable).tolist()}
         out = [
             Entry(fn, int(self.size[row]), 0, b"", None if np.isnan(self.dropped[row]) else float(self.dropped[row]))
@@ -62,18 +63,21 @@ def presence(index: SubdirIndex, store: Store, inventory: Inventory) -> Presence
     if not fns:
         nothing = np.zeros(index.rows, bool)
         blank = np.zeros(index.rows, np.int64)
-        return Presence(nothing, nothing, nothing, blank, np.full(index.rows, NOT_DROPPED), _others(known, ()))
+        return Presence(nothing, nothing, nothing, nothing, blank, np.full(index.rows, NOT_DROPPED), _others(known, ()))
     on_disk = np.fromiter(map(names.__contains__, fns), bool, index.rows)
     found = [known.get(fn, _NOTHING) for fn in fns]
-    listed = np.fromiter((row is not _NOTHING for row in found), bool, index.rows)
+    named = np.fromiter((row is not _NOTHING for row in found), bool, index.rows)
+    doubted = np.fromiter((row[4] for row in found), bool, index.rows)
+    listed = named & ~doubted
     verified = _same(index, found, listed)
     return Presence(
         verified,
         listed & ~verified,
         on_disk & ~listed,
+        doubted,
         np.fromiter((row[1] for row in found), np.int64, index.rows),
         np.fromiter((NOT_DROPPED if row[3] is None else row[3] for row in found), np.float64, index.rows),
-        _others(known, fns) if len(known) != int(listed.sum()) else (),
+        _others(known, fns) if len(known) != int(named.sum()) else (),
     )
 
 

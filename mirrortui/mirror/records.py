@@ -8,7 +8,8 @@ from typing import Any
 import msgspec
 import zstandard
 
-from mirrortui.catalog.body import split
+from mirrortui.catalog.body import INNER, split
+from mirrortui.catalog.revisions import SUFFIXES, file_names
 from mirrortui.errors import BadRepodata, TargetError
 from mirrortui.mirror.staging import JSON
 from mirrortui.naming import display
@@ -50,11 +51,28 @@ def records(folder: Path, fns: Container[str] | None = None) -> dict[str, Record
 
 def blocks(folder: Path) -> Iterator[dict[str, Record]]:
     """The same in blocks, in bounded memory. Raises `BadRepodata`, `TargetError`."""
-    path, decoder = folder / JSON, msgspec.json.Decoder(dict[str, Record])
+    for _section, block in _blocks(folder):
+        yield block
+
+
+def _blocks(folder: Path) -> Iterator[tuple[str, dict[str, Record]]]:
+    """The sections, block by block: those whose records are published."""
+    path, decode = folder / JSON, msgspec.json.Decoder(dict[str, Record]).decode
+    other = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+
+    def read(section: str, data: bytes) -> tuple[str, dict[str, Record]]:
+        if section not in SUFFIXES:
+            other(data)  # no JSON would be cut at the wrong place
+            return section, {}
+        block = decode(data)
+        if SUFFIXES[section]:
+            block = dict(zip(file_names(section, block), block.values(), strict=True))
+        return section, block
+
     try:
         with path.open("rb") as stream:
             chunks = iter(lambda: stream.read(1 << 20), b"")
-            yield from split(chunks, lambda _section, data: decoder.decode(data), lambda *_: None)
+            yield from split(chunks, read, lambda *_: None)
     except FileNotFoundError:
         return
     except OSError as error:
@@ -65,22 +83,44 @@ def blocks(folder: Path) -> Iterator[dict[str, Record]]:
 
 def note_names(folder: Path) -> tuple[int, int]:
     """Write the list of names beside a repodata.json; returns their number and the bytes of the files."""
-    names: list[str] = []
-    total = 0
-    for block in blocks(folder):
-        names += block
-        total += sum(record.size for record in block.values() if isinstance(record.size, int))
+    names, total = _listed(folder)
     text = "\n".join(names).encode()
     (folder / NAMES).write_bytes(zstandard.ZstdCompressor(level=3, write_checksum=True).compress(text))
     return len(names), total
 
 
+def number(folder: Path) -> int:
+    """How many names there are, as `note_names` counts them."""
+    return len(_listed(folder)[0])
+
+
+def _listed(folder: Path) -> tuple[list[str], int]:
+    names: list[str] = []
+    total, known = 0, None
+    for section, block in _blocks(folder):
+        if known is None and section.startswith(INNER):
+            known = set(names)
+        if known is not None:  # a file may have a record in v3 beside its older one
+            fresh = {fn: record for fn, record in block.items() if fn not in known}
+            known.update(fresh)
+        else:
+            fresh = block
+        names += fresh
+        total += sum(record.size for record in fresh.values() if isinstance(record.size, int))
+    return names, total
+
+
 def named_in(folder: Path, fns: set[str]) -> set[str]:
-    """Which files a snapshot's folder names, by its list, or by its records where that cannot be read."""
+    """Which files a snapshot's folder names, by its list, or by its records where that cannot be read.
+
+    Raises `BadRepodata` or `TargetError` where neither can be: nobody knows then what the snapshot names.
+    """
     if not fns:
         return set()
     try:
         text = zstandard.ZstdDecompressor().decompress((folder / NAMES).read_bytes())
         return fns.intersection(text.decode().split("\n"))
     except (OSError, zstandard.ZstdError, ValueError):
+        if not (folder / JSON).is_file():
+            raise BadRepodata("is not there", where=display(folder / JSON)) from None
         return {fn for block in blocks(folder) for fn in fns & block.keys()}

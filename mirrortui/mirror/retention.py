@@ -1,22 +1,67 @@
-"""Package files that snapshots need: what is not to be pruned, and the old file where upstream replaced one."""
+"""Package files that snapshots need: what is not to be pruned, and the old file where upstream replaced one.
 
+A snapshot that cannot be read may name anything: in doubt every file is kept for it.
+"""
+
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from mirrortui import naming
+from mirrortui.errors import MirrorError
 from mirrortui.mirror.inventory import Inventory
-from mirrortui.mirror.records import named_in, records
+from mirrortui.mirror.mark import mark_of
+from mirrortui.mirror.records import NAMES, named_in, records
 from mirrortui.mirror.snapshots import clone, places
+from mirrortui.mirror.staging import JSON
 from mirrortui.mirror.store import Store, reporting
 
 Pair = tuple[str, str]
 
 
-def named(store: Store, pair: Pair, fns: set[str]) -> set[str]:
-    """Which of a subdir's package files any snapshot names. Raises `MirrorError` where that cannot be read."""
+def named(store: Store, pair: Pair, fns: set[str], tell: Callable[[str], None] = lambda _: None) -> set[str]:
+    """Which of a subdir's package files any snapshot names; all of them where that cannot be read, and `tell` is told.
+
+    Raises `TargetError` where the snapshots cannot be listed.
+    """
     out: set[str] = set()
-    for place in places(store):
-        out |= named_in(place.joinpath(*pair), fns - out)
+    for place in places(store) if fns else ():
+        if why := _unreadable(place, pair[0]):
+            tell(_words(place, pair[0], why))
+            return fns
+        folder = place.joinpath(*pair)
+        if not folder.is_dir():
+            continue
+        try:
+            out |= named_in(folder, fns - out)
+        except MirrorError as error:
+            tell(_words(place, "/".join(pair), str(error)))
+            return fns
     return out
+
+
+def doubts(store: Store, channels: Iterable[str]) -> list[str]:
+    """For which channels nothing will be deleted, since a snapshot has lost files; nothing is read for it."""
+    wanted = list(dict.fromkeys(channels))
+    found = ((place, name, _unreadable(place, name)) for place in places(store) for name in wanted)
+    return [_words(place, name, why) for place, name, why in found if why]
+
+
+def _unreadable(place: Path, channel: str) -> str:
+    """Why it cannot be known what a snapshot names of a channel, as far as missing files tell; "" if it can."""
+    mark = mark_of(place)
+    if mark is None:
+        return "what it holds is not known" if (place / channel).is_dir() else ""
+    for subdir in (subdir for name, subdir in mark.subdirs if name == channel):
+        if not any((place / channel / subdir / name).is_file() for name in (NAMES, JSON)):
+            return f"{channel}/{subdir} is lost"
+    return ""
+
+
+def _words(place: Path, what: str, why: str) -> str:
+    return (
+        f"nothing of {what} is deleted, since snapshot {place.name} is damaged ({why}); "
+        f"delete it with “mirrortui snapshot delete {place.name}”"
+    )
 
 
 def keep_replaced(store: Store, inventory: Inventory, pair: Pair, fns: set[str]) -> None:
@@ -25,13 +70,21 @@ def keep_replaced(store: Store, inventory: Inventory, pair: Pair, fns: set[str])
     A file that is not the one a snapshot means (it was lost, and another fetched since) is of no use to it.
     """
     known = inventory.entries(*pair)
+    for doubted in inventory.doubted(*pair):
+        known.pop(doubted, None)
     for place in places(store):
         folder = place.joinpath(*pair)
-        missing = {fn for fn in named_in(folder, fns) if fn in known and not (folder / fn).exists()}
-        meant = records(folder, missing) if missing else {}
+        if not folder.is_dir():
+            continue
+        try:
+            missing = {fn for fn in named_in(folder, fns) if fn in known and not (folder / fn).exists()}
+            meant = records(folder, missing) if missing else {}
+        except MirrorError:
+            missing, meant = {fn for fn in fns if fn in known and not (folder / fn).exists()}, {}
         for fn in missing:
             live, entry = store.package(*pair, fn), known[fn]
-            if fn in meant and meant[fn].fits(entry.digest, entry.size) and live.is_file():
+            useless = fn in meant and not meant[fn].fits(entry.digest, entry.size)
+            if not useless and live.is_file():
                 with reporting(folder / fn):
                     clone(live, folder / fn)
 

@@ -2,8 +2,9 @@
 
     <root>/snapshots/<name>/<channel>/<subdir>/repodata.json{,.zst} ...   hard links of what was published
     <root>/snapshots/<name>/<channel>/<subdir>/<fn>                       only of files that upstream replaced since
+    <root>/snapshots/<name>/<channel>/channeldata.json                    the same, where there was one
     <root>/snapshots/<name>/<channel>/<subdir>/.names.zst                 the file names it names, for a quick look
-    <root>/snapshots/<name>/.snapshot.json                                what it is
+    <root>/snapshots/<name>/.snapshot.json                                what it is, and the sha256 of its metadata
 
 Published files are replaced by rename and never written to, so that a hard link keeps what it was made of. A
 snapshot is made under a hidden name and appears by one rename; it goes the same way. Package files that a
@@ -11,46 +12,31 @@ snapshot names are never pruned.
 """
 
 import errno
-import json
 import os
 import re
 import shutil
 import time
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from mirrortui import naming
-from mirrortui.errors import RefusedError, TargetError, UsageError
-from mirrortui.mirror import publish, shards
+from mirrortui.errors import MirrorError, RefusedError, TargetError, UsageError
+from mirrortui.mirror import channeldata, digests, mark, publish, shards
 from mirrortui.mirror.inventory import Inventory
+from mirrortui.mirror.mark import Snapshot
 from mirrortui.mirror.records import Record, blocks, named_in, note_names, records
 from mirrortui.mirror.staging import JSON, ORDER
 from mirrortui.mirror.store import Store, reporting
 
 FOLDER = "snapshots"
-MARK = ".snapshot.json"
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _NO_LINKS = frozenset({errno.EXDEV, errno.EPERM, errno.EMLINK, errno.EOPNOTSUPP, errno.ENOSYS})
 
 Pair = tuple[str, str]
 
-
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """One snapshot: when it was made (seconds since 1970), what it holds; bytes are those of the named files."""
-
-    name: str
-    created: float
-    subdirs: tuple[Pair, ...]
-    records: int
-    bytes: int
-
-    def to_json(self) -> dict[str, Any]:
-        """The stable form that `snapshot list --json` prints."""
-        return asdict(self) | {"subdirs": [{"channel": c, "subdir": s} for c, s in self.subdirs]}
+__all__ = ["Difference", "Snapshot", "clone", "create", "delete", "diff", "folder", "get", "listed", "places"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,20 +77,28 @@ def places(store: Store) -> list[Path]:
 
 
 def listed(store: Store) -> list[Snapshot]:
-    """All snapshots, oldest first."""
+    """All snapshots, damaged ones too, oldest first. Raises `TargetError`."""
     out = []
     for place in places(store):
-        try:
-            raw = json.loads((place / MARK).read_bytes())
-            pairs = tuple((str(c), str(s)) for c, s in raw["subdirs"])
-            out.append(Snapshot(place.name, float(raw["created"]), pairs, int(raw["records"]), int(raw["bytes"])))
-        except (OSError, ValueError, KeyError, TypeError):
-            continue
+        with reporting(place):
+            found = mark.read(place)
+        if found is not None:
+            out.append(found)
     return sorted(out, key=lambda snapshot: (snapshot.created, snapshot.name))
 
 
 def get(store: Store, name: str) -> Snapshot:
-    """One snapshot by name; raises `UsageError` naming those there are."""
+    """One snapshot by name; raises `UsageError` naming those there are, `RefusedError` for a damaged one."""
+    snapshot = _find(store, name)
+    if snapshot.damaged:
+        raise RefusedError(
+            f"snapshot {name} is damaged: {snapshot.damaged}",
+            hint=f"Nothing was changed. Delete it with “mirrortui snapshot delete {name}”, or bring its files back",
+        )
+    return snapshot
+
+
+def _find(store: Store, name: str) -> Snapshot:
     folder(store, name)
     there = listed(store)
     for snapshot in there:
@@ -129,13 +123,18 @@ def create(store: Store, inventory: Inventory, name: str) -> Snapshot:
         _begin(place.parent)
         try:
             records = total = 0
+            sums: dict[str, dict[str, str]] = {}
             for pair in pairs:
                 _link(store.folder(*pair), target := staged / pair[0] / pair[1])
                 count, size = note_names(target)
                 records, total = records + count, total + size
+                sums["/".join(pair)] = digests.digests(target)
+            for channel in dict.fromkeys(channel for channel, _ in pairs):
+                if (about := channeldata.path(store, channel)).is_file():
+                    clone(about, staged / channel / channeldata.NAME)
+                    sums[channel] = digests.digests(staged / channel, (channeldata.NAME,))
             snapshot = Snapshot(name, time.time(), pairs, records, total)
-            body = asdict(snapshot) | {"subdirs": [list(pair) for pair in pairs]}
-            (staged / MARK).write_text(json.dumps(body), encoding="utf-8")
+            mark.write(staged, snapshot, sums)
             store.flush()
             staged.rename(place)
         except BaseException:
@@ -196,12 +195,16 @@ def clone(source: Path, target: Path) -> None:
 
 
 def delete(store: Store, inventory: Inventory, name: str) -> None:
-    """Remove a snapshot. For package files that nothing names any more the grace period begins now."""
-    snapshot = get(store, name)
+    """Remove a snapshot, damaged or not. For package files that nothing names any more the grace period begins now."""
+    snapshot = _find(store, name)
     place, now = store.root / FOLDER / name, time.time()
-    for pair in snapshot.subdirs:
+    for pair in snapshot.subdirs or inventory.folders():
         dropped = {fn for fn, entry in inventory.entries(*pair).items() if entry.dropped is not None}
-        inventory.mark_dropped(*pair, named_in(place.joinpath(*pair), dropped), now)
+        try:
+            named = named_in(place.joinpath(*pair), dropped)
+        except MirrorError:  # then it may have been any of them
+            named = dropped
+        inventory.mark_dropped(*pair, named, now)
     with reporting(place):
         _begin(place.parent)
         gone = place.with_name(f".{name}.gone")

@@ -10,6 +10,7 @@ import ctypes
 import errno
 import os
 import shutil
+import stat
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,16 +65,32 @@ class Store:
         folder = self.own(channel, subdir)
         with reporting(folder):
             folder.mkdir(parents=True, exist_ok=True)
-            if not os.access(folder, os.W_OK | os.X_OK):
-                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+            _check_access(folder)
         return folder
+
+    def check_folder(self) -> None:
+        """Raise `TargetError` where a file stands in the place of the root, or of a folder above it."""
+        for place in (*reversed(self.root.parents), self.root):
+            try:
+                if stat.S_ISDIR(place.stat().st_mode):
+                    continue
+                what = "is a file, not a folder"
+            except FileNotFoundError:
+                if not place.is_symlink():
+                    return
+                what = "is a link that leads nowhere"
+            except OSError:  # told by whoever has to go in
+                return
+            raise TargetError(
+                what, where=naming.display(place), hint="Move it away, or set mirror.root to another place"
+            )
 
     def check_writable(self) -> None:
         """Raise `TargetError` unless the root is there (or can be made) and may be written to."""
+        self.check_folder()
         with reporting(self.root):
             self.root.mkdir(parents=True, exist_ok=True)
-            if not os.access(self.root, os.W_OK | os.X_OK):
-                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+            _check_access(self.root)
 
     def disk(self) -> Disk:
         """Free and total bytes under the root, or under its nearest parent that exists."""
@@ -111,6 +128,10 @@ class Store:
             if (path := folder / name).is_file() and not path.is_symlink()
         ]
 
+    def held(self, pairs: Iterable[tuple[str, str]]) -> int:
+        """Bytes on disk of the part files of some subdirs."""
+        return sum(path.stat().st_blocks * 512 for pair in pairs for path in self.parts(*pair))
+
     def remove(self, channel: str, subdir: str, fns: Iterable[str]) -> int:
         """Remove package files; one that is gone already counts as removed."""
         count, folder = 0, self.own(channel, subdir)
@@ -142,6 +163,21 @@ def _absent_is_empty(folder: Path) -> Iterator[None]:
         raise TargetError(f"cannot be read: {error.strerror}", where=naming.display(folder)) from error
 
 
+def read_only(folder: Path) -> bool:
+    """Whether the file system that holds a folder takes no writes: mounted so, or remounted after an error of its disk."""
+    try:
+        return bool(os.statvfs(folder).f_flag & os.ST_RDONLY)
+    except OSError:
+        return False
+
+
+def _check_access(folder: Path) -> None:
+    """Raise the OSError that writing to the folder would meet."""
+    if not os.access(folder, os.W_OK | os.X_OK):
+        number = errno.EROFS if read_only(folder) else errno.EACCES
+        raise OSError(number, os.strerror(number))
+
+
 def _syncfs(fd: int) -> int:
     try:
         return int(ctypes.CDLL(None, use_errno=True).syncfs(fd))
@@ -170,5 +206,6 @@ def from_os(error: OSError, path: Path) -> MirrorError:
     text = f"cannot be written: {error.strerror or error}"
     hint = "Check owner and mode of the mirror root" if error.errno in (errno.EACCES, errno.EPERM) else ""
     if error.errno == errno.EROFS:
-        hint = "The file system is read-only"
+        text = "cannot be written: the file system is read-only"
+        hint = "Mount it for writing; an error of its disk may have made it so, the kernel's log tells"
     return TargetError(text, where=where, hint=hint)

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import partial
 
 from mirrortui.catalog import cache
 from mirrortui.catalog.catalog import Catalog
@@ -94,7 +95,8 @@ class Survey:
                 for subdir in channel.subdirs
                 if (channel.name, subdir) not in self.catalog.indexes
             ]
-            return planning.plan(config, todo, inventory, self.disk, missing, decision.broken, now=now)
+            held = partial(Store(config.root).held, todo)
+            return planning.plan(config, todo, inventory, self.disk, missing, decision.broken, now=now, held=held)
         finally:
             inventory.close()
 

@@ -1,5 +1,6 @@
 """Hash the tree again: every file that the inventory vouches for, on all cores, with progress, resumable."""
 
+import errno
 import hashlib
 import os
 import random
@@ -11,7 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from mirrortui.mirror import retention, snapshots
+from mirrortui.errors import MirrorError
+from mirrortui.mirror import metadata, named, retention, snapshots
+from mirrortui.mirror.faults import Bad
 from mirrortui.mirror.inventory import Entry, Inventory
 from mirrortui.mirror.records import records
 from mirrortui.mirror.store import Store
@@ -30,32 +33,15 @@ _POLL = 0.2
 
 Pair = tuple[str, str]
 
-
-class Bad(NamedTuple):
-    """A file that is not what the inventory says. `reason`: missing, size, hash or unreadable; hashes in hex.
-
-    `channel` begins with `snapshots/<name>/` for a file that only this snapshot holds.
-    """
-
-    channel: str
-    subdir: str
-    fn: str
-    reason: str
-    expected: str
-    found: str = ""
-
-    @property
-    def path(self) -> str:
-        """The file's path below the root."""
-        return f"{self.channel}/{self.subdir}/{self.fn}"
+__all__ = ["Bad", "Verified", "verify"]
 
 
 @dataclass
 class Verified:
     """What a pass has found so far. `skipped` files had been hashed in an earlier, unfinished pass.
 
-    `orphans` are package files in mirrored folders that the inventory does not know, as paths below the root; they are
-    looked for at the end.
+    `metadata` files were hashed besides. `orphans` are package files, and links with a package's name, in mirrored
+    folders that neither inventory nor published metadata know, as paths below the root; they are looked for at the end.
     """
 
     files: int = 0
@@ -63,6 +49,7 @@ class Verified:
     files_total: int = 0
     bytes_total: int = 0
     skipped: int = 0
+    metadata: int = 0
     bad: list[Bad] = field(default_factory=list)
     orphans: list[str] = field(default_factory=list)
     seconds: float = 0.0
@@ -88,7 +75,9 @@ def verify(
     stopped: Callable[[], bool] = lambda: False,
     rng: random.Random | None = None,
 ) -> Verified:
-    """Hash all known files, or a random share of them (`sample`, 0 to 1), and what snapshots hold themselves.
+    """Hash all known files, or a random share of them (`sample`, 0 to 1), what snapshots hold themselves, and all metadata.
+
+    Files that the metadata names otherwise than the inventory are hashed against their records, whatever the share.
 
     A whole pass that is stopped is gone on with by the next one: files hashed since it began are not hashed
     again. `inventory` must be open for writing. `report` and `stopped` are called in this thread, some times a second.
@@ -106,12 +95,14 @@ def verify(
             count, size = len(chosen), sum(entry.size for entry in chosen)
         out.files_total, out.bytes_total = out.files_total + count, out.bytes_total + size
         groups.append(_grouped(pair, store.folder(*pair), entries, live=True))
-    for pair, folder, held in _held(store, inventory):
+    for pair, folder, held in (*_held(store, inventory), *_unvouched(store, inventory)):
         out.files_total += len(held)
         out.bytes_total += sum(entry.size for entry in held)
         groups.append(_grouped(pair, folder, held, live=False))
     work = _Pass(inventory, out, threads or len(os.sched_getaffinity(0)), report, stopped)
     work.run(group for some in groups for group in some)
+    found = metadata.verify(store, inventory, threads=work.threads, stopped=stopped)
+    out.metadata, out.bad = found.files, out.bad + found.bad
     if not stopped():
         out.orphans = sorted(_orphans(store, inventory))
         out.finished = True
@@ -149,12 +140,22 @@ def _held(store: Store, inventory: Inventory) -> Iterator[tuple[Pair, Path, list
     for place in snapshots.places(store):
         for pair in inventory.folders():
             own = retention.kept(place, pair)
+            try:
+                meant = records(place.joinpath(*pair), own) if own else {}
+            except MirrorError:  # that it is damaged is told with the metadata
+                continue
             entries = [
                 Entry(fn, record.size if isinstance(record.size, int) else -1, 0, next(iter(record.digests.values())))
-                for fn, record in (records(place.joinpath(*pair), own) if own else {}).items()
+                for fn, record in meant.items()
                 if record.digests
             ]
             yield (f"{snapshots.FOLDER}/{place.name}/{pair[0]}", pair[1]), place.joinpath(*pair), entries
+
+
+def _unvouched(store: Store, inventory: Inventory) -> Iterator[tuple[Pair, Path, list[Entry]]]:
+    for pair in inventory.folders():
+        if entries := named.unvouched(store, inventory, pair):
+            yield pair, store.folder(*pair), entries
 
 
 def _grouped(pair: Pair, folder: Path, entries: Iterable[Entry], *, live: bool) -> Iterator[_Group]:
@@ -245,12 +246,12 @@ def _hash_all(group: _Group, halt: threading.Event) -> tuple[_Group, list[Bad | 
 
 
 def _check(group: _Group, entry: Entry, buffer: bytearray, halt: threading.Event) -> Bad | None:
-    """Hash one file. Digests of 16 bytes are md5: some old records have nothing better."""
+    """Hash one file. Digests of 16 bytes are md5: some old records have nothing better, some not even that."""
     kind = "md5" if len(entry.digest) == 16 else "sha256"
-    expected = f"{kind}:{entry.digest.hex()}"
+    expected = f"{kind}:{entry.digest.hex()}" if entry.digest else f"{entry.size} bytes"
     digest, view = hashlib.new(kind, usedforsecurity=False), memoryview(buffer)
     try:
-        with open(f"{group.folder}/{entry.fn}", "rb", buffering=0) as stream:
+        with open(f"{group.folder}/{entry.fn}", "rb", buffering=0, opener=_no_link) as stream:
             size = os.fstat(stream.fileno()).st_size
             if size != entry.size >= 0:
                 return Bad(*group.pair, entry.fn, "size", expected, f"{size} bytes instead of {entry.size}")
@@ -259,13 +260,19 @@ def _check(group: _Group, entry: Entry, buffer: bytearray, halt: threading.Event
     except FileNotFoundError:
         return Bad(*group.pair, entry.fn, "missing", expected)
     except OSError as error:
+        if error.errno == errno.ELOOP:
+            return Bad(*group.pair, entry.fn, "missing", expected, "a link in its place")
         return Bad(*group.pair, entry.fn, "unreadable", expected, error.strerror or str(error))
-    if digest.digest() != entry.digest:
+    if entry.digest and digest.digest() != entry.digest:
         return Bad(*group.pair, entry.fn, "hash", expected, f"{kind}:{digest.hexdigest()}")
     return None
 
 
+def _no_link(path: str, flags: int) -> int:
+    """Open a file itself: what a link leads to is not of this mirror, and a pipe would wait for ever."""
+    return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK)
+
+
 def _orphans(store: Store, inventory: Inventory) -> Iterator[str]:
     for pair in inventory.folders():
-        known = {row[0] for row in inventory.known(*pair)}
-        yield from ("/".join((*pair, name)) for name in store.names(*pair) - known)
+        yield from ("/".join((*pair, name)) for name in named.orphans(store, inventory, pair))

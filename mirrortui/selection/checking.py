@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 
 from mirrortui.config import MirrorConfig
 from mirrortui.errors import ConfigError, MirrorError
-from mirrortui.selection import licenses, matchspec
+from mirrortui.selection import licenses, matchspec, never
 from mirrortui.selection.environments import seeds
 
 
@@ -58,6 +58,6 @@ def _texts(config: MirrorConfig) -> Iterator[tuple[str, str, Callable[[str], obj
         for n, path in enumerate(rules.environments):
             yield f"{scope}.environments[{n}]", path, lambda text: seeds((text,))
     for n, text in enumerate(config.prune.never):
-        yield f"prune.never[{n}]", text, matchspec.parse
+        yield f"prune.never[{n}]", text, never.parse
     for n, text in enumerate(config.check.solve):
         yield f"check.solve[{n}]", text, lambda words: [matchspec.parse(word) for word in words.split()]

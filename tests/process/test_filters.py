@@ -139,7 +139,9 @@ def test_without_a_grace_the_disk_follows_at_once(forge: Mirror, shared: Path) -
     forge.edit(prune={"grace": "0 s"})
     forge.sync()
     forge.edit(selection={"exclude": ["certifi"]})
-    assert forge.sync()["run"]["pruned"] > 0
+    plan = forge.ok("plan")
+    done = forge.sync()["run"]
+    assert plan["prune_due"]["files"] == done["pruned"] == done["dropped"] > 0
     assert shown(forge) == on_disk(forge) == without(shared, "certifi")
 
 
@@ -157,6 +159,8 @@ def test_the_share_guard_refuses_until_it_is_confirmed(forge: Mirror, shared: Pa
     forge.sync()
     everything = without(shared)
     forge.edit(selection={"include": ["certifi"], "with_dependencies": False})
+    plan = forge.ok("plan")
+    assert any("nothing will be deleted" in text and "--confirm-prune" in text for text in plan["warnings"])
     refused = forge.sync(code=5)
     assert refused["state"] == "partial"
     assert "--confirm-prune" in refused["run"]["message"]
@@ -171,7 +175,15 @@ def test_the_share_guard_refuses_until_it_is_confirmed(forge: Mirror, shared: Pa
     alone = forge.run("prune")
     assert (alone.code, alone.out) == (5, "")
     assert on_disk(forge) == everything
-    listed = forge.ok("prune", "--dry-run")
+    dry = forge.run("prune", "--dry-run", "--json")
+    listed = dry.json()
+    assert dry.code == 5
+    assert "nothing would be deleted" in listed["warnings"][0]
+    assert "[prune] max_share allows" in listed["warnings"][0]
+    said = forge.run("prune", "--dry-run")
+    assert said.code == 5
+    assert "--confirm-prune" in said.err
+    assert forge.ok("prune", "--dry-run", "--confirm-prune")["warnings"] == []
     doomed = {subdir: everything[subdir] - want[subdir] for subdir in SUBDIRS}
     assert {(f["subdir"], f["fn"]) for f in listed["list"]} == {(s, fn) for s, fns in doomed.items() for fn in fns}
 
@@ -227,3 +239,31 @@ def test_a_channel_that_leaves_the_config_is_withdrawn_and_pruned_after_its_grac
     move_dropped_back(mirror, 7 * DAY + (time.time() - began) + 1)
     assert mirror.sync()["run"]["pruned"] == 10
     assert len(shown(mirror, "lab")["linux-64"]) == 10
+
+
+def test_a_never_list_that_cannot_be_judged_by_file_names_is_refused(forge: Mirror, shared: Path) -> None:
+    forge.edit(prune={"grace": "0 days"})
+    forge.sync()
+    forge.edit(prune={"never": ["certifi[license=ISC]"]}, selection={"exclude": ["certifi"]})
+    for verb, words in (("sync", ("--confirm-prune",)), ("plan", ()), ("prune", ("--dry-run",)), ("prune", ())):
+        done = forge.run(verb, *words)
+        assert done.code == 2, verb
+        assert "mirror.toml: prune.never[0], column 17: “license” cannot be told from a file name" in done.err
+        assert "name, version, build, channel, subdir, fn" in done.err
+    assert on_disk(forge) == without(shared)
+
+
+def test_a_channel_that_shrinks_is_announced_and_counts_nothing_as_dropped(mirror: Mirror, lab: ChannelTree) -> None:
+    fns = [lab.put(f"p{number}") for number in range(10)]
+    lab.index()
+    mirror.write({"lab": lab.folder.as_uri()}, prune={"grace": "0 days"})
+    mirror.sync()
+    for fn in fns[:6]:
+        lab.remove(fn)
+    lab.index()
+    refused = mirror.sync(code=5)
+    assert (refused["run"]["dropped"], refused["run"]["pruned"]) == (0, 0)
+    warnings = mirror.ok("plan")["warnings"]
+    assert any("lab will be left as it is" in text and "shrunk from 10 to 4" in text for text in warnings)
+    done = mirror.sync("--confirm-prune")
+    assert (done["run"]["dropped"], done["run"]["pruned"]) == (6, 6)

@@ -203,6 +203,36 @@ def test_a_rollback_for_which_a_package_is_gone_is_refused(snapshot_of: Mirror) 
     assert published.tree(snapshot_of.root) == before
 
 
+@pytest.mark.parametrize("lost", [("repodata.json*",), ("repodata.json*", ".names.zst"), ("../../.snapshot.json",)])
+def test_a_damaged_snapshot_is_refused_keeps_every_package_and_can_be_deleted(
+    snapshot_of: Mirror, lost: tuple[str, ...]
+) -> None:
+    mirror, fn = snapshot_of, "leaving-1.0-0.conda"
+    place = mirror.root / "snapshots" / "day" / "lab" / "linux-64"
+    for pattern in lost:
+        head, _, name = pattern.rpartition("/")
+        for path in (place / head).glob(name):
+            path.unlink()
+    before = published.tree(mirror.root)
+    done = run(mirror, "publish", "day")
+    assert done.code == 5
+    assert "snapshot day is damaged" in done.err
+    assert published.tree(mirror.root) == before
+    assert [(s["name"], bool(s["damaged"])) for s in ok(mirror, "list")] == [("day", True)]
+    assert "damaged: " in run(mirror, "list").out
+    assert mirror.run("verify").code == 1
+
+    assert mirror.sync("--confirm-prune")["run"]["pruned"] == 0
+    pruned = mirror.ok("prune", "--confirm-prune")
+    assert pruned["files"] == 0
+    assert (mirror.root / "lab" / "linux-64" / fn).exists()
+    if lost != ("repodata.json*",):  # its list of names is there
+        assert "snapshot day is damaged" in pruned["warnings"][0]
+    assert "already" in run(mirror, "create", "day").err
+    ok(mirror, "delete", "day")
+    ok(mirror, "create", "day")
+
+
 # ------------------------------------------------------------------------------------- a real client
 
 

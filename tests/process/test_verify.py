@@ -1,6 +1,8 @@
 """verify by the command line: what it finds, what it mends, and how it ends."""
 
 import json
+import os
+import shutil
 import signal
 import subprocess
 from pathlib import Path
@@ -45,10 +47,12 @@ def test_a_mirror_without_fault(whole: Mirror) -> None:
     before = published.stamps(whole.root)
     found = whole.ok("verify")
     assert found.pop("seconds") >= 0
+    assert found["metadata"] > 8
     assert found == {
         "files": 8,
         "bytes": 32000,
         "skipped": 0,
+        "metadata": found["metadata"],
         "finished": True,
         "bad": [],
         "orphans": [],
@@ -103,6 +107,21 @@ def test_what_upstream_no_longer_has_leaves_the_metadata(whole: Mirror, faulty: 
     live = published.published(whole.root, "lab", "linux-64")
     assert "p0-1.0-0.conda" not in live
     assert set(want) - {"p0-1.0-0.conda"} <= set(live)
+    still_bad(whole, "p0-1.0-0.conda")
+    assert whole.sync(code=3)["run"]["failed"]
+    still_bad(whole, "p0-1.0-0.conda")
+    faulty.always("/lab/linux-64/p0-1.0-0.conda", None)
+    whole.sync()
+    assert whole.ok("verify")["bad"] == []
+    assert "p0-1.0-0.conda" in published.published(whole.root, "lab", "linux-64")
+
+
+def still_bad(mirror: Mirror, *fns: str) -> None:
+    """verify goes on saying so, and takes nothing for a stranger."""
+    done = mirror.run("verify", "--json")
+    assert done.code == 1
+    assert {bad["fn"] for bad in done.json()["bad"]} == set(fns)
+    assert done.json()["orphans"] == []
 
 
 def test_repair_without_upstream_loses_nothing(whole: Mirror, faulty: FaultyUpstream) -> None:
@@ -113,9 +132,61 @@ def test_repair_without_upstream_loses_nothing(whole: Mirror, faulty: FaultyUpst
     assert done.code == 1
     assert len(done.json()["repair"]["left"]) == 3
     assert published.tree(whole.root) == before
+    for _ in range(2):
+        still_bad(whole, "p0-1.0-0.conda", "p1-1.0-0.conda", "p2-1.0-0.conda")
     faulty.rule = None
     whole.sync()
     assert published.wrong(whole.root) == []
+    assert whole.ok("verify")["bad"] == []
+
+
+def test_a_damaged_index_is_found_and_mended_without_upstream(whole: Mirror, faulty: FaultyUpstream) -> None:
+    before = published.tree(whole.root)
+    path = whole.root / "lab" / "linux-64" / "repodata.json"
+    status_before, data = path.stat(), bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+    os.utime(path, ns=(status_before.st_atime_ns, status_before.st_mtime_ns))
+    (whole.root / "lab" / "noarch" / "repodata.json.zst").unlink()
+    for _ in range(2):
+        done = whole.run("verify", "--json")
+        assert done.code == 1
+        assert {(bad["subdir"], bad["fn"], bad["reason"]) for bad in done.json()["bad"]} == {
+            ("linux-64", "repodata.json", "hash"),
+            ("noarch", "repodata.json.zst", "missing"),
+        }
+    doctor = whole.run("doctor", "--json", "--no-network")
+    assert "lab/noarch/repodata.json.zst was published and is missing" in doctor.out
+    faulty.rule = lambda _asked: status(503)
+    asked = len(faulty.asked)
+    mended = whole.ok("verify", "--repair")
+    assert mended["repair"] == {"exit_code": 0, "left": []}
+    assert len(faulty.asked) == asked
+    assert published.tree(whole.root) == before
+    assert whole.ok("verify")["bad"] == []
+
+
+def test_a_damaged_index_that_the_cache_cannot_mend_is_mended_by_the_next_run(
+    whole: Mirror, faulty: FaultyUpstream
+) -> None:
+    before = published.tree(whole.root)
+    path = whole.root / "lab" / "linux-64" / "repodata.json"
+    path.write_bytes(path.read_bytes()[:-2] + b"??")
+    shutil.rmtree(whole.state / "catalog")
+    faulty.rule = lambda _asked: status(503)
+    done = whole.run("verify", "--repair", "--json")
+    assert done.code == 1
+    assert [bad["fn"] for bad in done.json()["repair"]["left"]] == ["repodata.json"]
+    still_bad(whole, "repodata.json")
+    faulty.rule = None
+    whole.ok("verify", "--repair")
+    assert published.tree(whole.root) == before
+    assert whole.ok("verify")["bad"] == []
+
+
+def test_links_among_the_packages_are_told(whole: Mirror) -> None:
+    (whole.root / "lab" / "linux-64" / "link-1-0.conda").symlink_to("/etc/passwd")
+    assert whole.ok("verify")["orphans"] == ["lab/linux-64/link-1-0.conda"]
 
 
 def test_beside_a_run_it_does_nothing(whole: Mirror) -> None:

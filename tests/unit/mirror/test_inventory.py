@@ -155,3 +155,61 @@ def test_another_account_reads_it_when_the_worker_is_gone(open_folder: Path) -> 
     writer.close()
     assert as_nobody(lambda: list(Inventory(state).entries("c", "linux-64"))) == [A.fn]
     assert [path.name for path in state.iterdir()] == ["inventory.db"]
+
+
+# ------------------------------------------------------------------------------------------- doubt, versions
+
+
+def test_a_doubted_file_is_trusted_again_once_it_is_put_or_found_right(inventory: Inventory) -> None:
+    inventory.put("c", "linux-64", [A, B])
+    inventory.doubt("c", "linux-64", [A.fn, B.fn, "never-was.conda"])
+    assert inventory.doubted("c", "linux-64") == {A.fn, B.fn}
+    assert {row[0]: bool(row[4]) for row in inventory.known("c", "linux-64")} == {A.fn: True, B.fn: True}
+    assert [e.fn for e in inventory.unverified_since("c", "linux-64", 1.0)] == [A.fn, B.fn]
+    inventory.put("c", "linux-64", [A])
+    inventory.mark_verified("c", "linux-64", [B.fn], 5.0)
+    assert inventory.doubted("c", "linux-64") == set()
+    assert inventory.entries("c", "linux-64") == {A.fn: A, B.fn: B}
+
+
+FIRST = """
+create table folder(id integer primary key, channel text not null, subdir text not null, unique(channel, subdir));
+create table file(
+  folder integer not null, fn text not null, size integer not null, mtime_ns integer not null, digest blob not null,
+  verified real not null, dropped real, primary key(folder, fn)) without rowid;
+create table published(
+  folder integer primary key, key text not null, files text not null, records integer not null, upstream integer not null, time real not null);
+insert into folder values(1, 'c', 'linux-64');
+insert into file values(1, 'a-1-0.conda', 10, 111, cast('aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa' as blob), 1.0, null);
+insert into published values(1, 'key', '[]', 3, 9, 1.0);
+pragma user_version=1;
+"""
+NOTES = "create table note(key text primary key, value text not null) without rowid; insert into note values('k', 'v');"
+
+
+@pytest.mark.parametrize("notes", [False, True])
+def test_a_file_of_the_first_version_is_read_as_it_is_and_upgraded_by_the_worker(tmp_path: Path, notes: bool) -> None:
+    path = tmp_path / "inventory.db"
+    db = sqlite3.connect(path)
+    db.executescript(FIRST + (NOTES if notes else ""))
+    db.close()
+    before = path.read_bytes()
+    reader = Inventory(tmp_path)
+    want = Published("key", "[]", 3, 9, "{}")
+    for one in (reader, Inventory(tmp_path)):
+        assert one.entries("c", "linux-64") == {A.fn: A}
+        assert one.published("c", "linux-64") == want
+        assert one.note("k") == ("v" if notes else "")
+    assert path.read_bytes() == before
+
+    writer = Inventory(tmp_path, write=True)
+    assert (writer.published("c", "linux-64"), writer.note("k")) == (want, "v" if notes else "")
+    writer.set_note("n", "w")
+    new = want._replace(digests='{"repodata.json":"00"}')
+    writer.set_published("c", "linux-64", new)
+    writer.put("c", "linux-64", [B])
+    assert reader.published("c", "linux-64") == want  # it was opened before
+    assert reader.entries("c", "linux-64") == {A.fn: A, B.fn: B}
+    writer.close()
+    again = Inventory(tmp_path)
+    assert (again.published("c", "linux-64"), again.note("n")) == (new, "w")

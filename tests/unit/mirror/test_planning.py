@@ -13,6 +13,7 @@ from mirrortui.catalog.index import SubdirIndex
 from mirrortui.config import Channel, MirrorConfig, Prune, Transfer
 from mirrortui.errors import ConfigError
 from mirrortui.mirror import planning
+from mirrortui.mirror.inventory import Published
 from mirrortui.mirror.plan import Plan, Totals
 from mirrortui.mirror.planning import SubdirWork
 from mirrortui.mirror.presence import presence
@@ -36,8 +37,16 @@ def work(tree: Tree, config: MirrorConfig, *indexes: SubdirIndex, now: float = N
     return planning.work(config, select(catalog, config), here, now)
 
 
-def plan(tree: Tree, config: MirrorConfig, *indexes: SubdirIndex, now: float = NOW, free: int = 10**12) -> Plan:
-    return planning.plan(config, work(tree, config, *indexes, now=now), tree.inventory, Disk(free, free), now=now)
+def plan(
+    tree: Tree,
+    config: MirrorConfig,
+    *indexes: SubdirIndex,
+    now: float = NOW,
+    free: int = 10**12,
+    confirmed: bool = False,
+) -> Plan:
+    todo = work(tree, config, *indexes, now=now)
+    return planning.plan(config, todo, tree.inventory, Disk(free, free), now=now, confirmed=confirmed)
 
 
 def names(index: SubdirIndex, mask: Any) -> list[str]:
@@ -164,6 +173,74 @@ def test_the_grace_period_is_to_the_second(tree: Tree, grace: str, age: float, d
     tree.put("old-1-0.conda", dropped=NOW - age)
     made = plan(tree, tree.config(prune=Prune(grace=grace)), tree.index(table()))
     assert made.total("prune_due").files == int(due)
+
+
+def test_without_a_grace_what_leaves_now_is_due_now(tree: Tree) -> None:
+    tree.put("a-1-0.conda", "b-1-0.conda", "never-1-0.conda")
+    tree.put("old-1-0.conda", dropped=NOW - 1)
+    tree.put("c-1-0.conda", channel="gone")
+    index = tree.index(table("a-1-0.conda", "b-1-0.conda"))
+    options = {"never": ("never",), "max_share": 1.0}
+    made = plan(tree, tree.config(prune=Prune(grace="0 days", **options), exclude=("b",)), index)  # type: ignore[arg-type]
+    assert made.total("drop") == size("b-1-0.conda", "never-1-0.conda", "c-1-0.conda")
+    assert made.total("prune_due") == size("b-1-0.conda", "old-1-0.conda", "c-1-0.conda")
+    made = plan(tree, tree.config(prune=Prune(grace="1 s", **options), exclude=("b",)), index)  # type: ignore[arg-type]
+    assert made.total("prune_due") == size("old-1-0.conda")
+    off = Prune(grace="", enabled=False)
+    assert plan(tree, tree.config(prune=off, exclude=("b",)), index).total("prune_due") == Totals()
+
+
+def test_that_the_guard_will_refuse_is_said_unless_it_is_confirmed(tree: Tree) -> None:
+    tree.put("a-1-0.conda", "b-1-0.conda")
+    index = tree.index(table("a-1-0.conda", "b-1-0.conda"))
+    config = tree.config(prune=Prune(grace="", max_share=0.4), exclude=("b",))
+    said = (
+        "nothing will be deleted: 1 files would be deleted, 50% of the mirror; [prune] max_share allows 40%; "
+        "if that is meant, run it with --confirm-prune"
+    )
+    assert said in plan(tree, config, index).warnings
+    assert said not in plan(tree, config, index, confirmed=True).warnings
+    for harmless in (Prune(grace="", max_share=0.5), Prune(grace="1 day", max_share=0.4), Prune(enabled=False)):
+        made = plan(tree, tree.config(prune=harmless, exclude=("b",)), index)
+        assert not any("deleted" in warning for warning in made.warnings)
+    # What comes in this run counts as mirrored by then.
+    index = tree.index(table("a-1-0.conda", "b-1-0.conda", "c-1-0.conda"))
+    assert said not in plan(tree, config, index).warnings
+
+
+def test_that_a_shrunken_channel_will_be_held_is_said(tree: Tree) -> None:
+    tree.put("a-1-0.conda")
+    tree.inventory.set_published(*PAIR, Published("key", "", 10, 10))
+    index = tree.index(table("a-1-0.conda"))
+    said = (
+        "c will be left as it is, and nothing will be deleted: the upstream index of c/linux-64 has shrunk from 10 to 1 "
+        "records; if that is meant, run it with --confirm-prune"
+    )
+    assert said in plan(tree, tree.config(), index).warnings
+    assert said not in plan(tree, tree.config(), index, confirmed=True).warnings
+    assert said not in plan(tree, tree.config(prune=Prune(max_share=0.9)), index).warnings
+
+
+def test_that_a_damaged_snapshot_keeps_everything_is_said(tree: Tree) -> None:
+    lost = tree.root / "snapshots" / "day" / "c" / "linux-64"
+    lost.mkdir(parents=True)
+    (lost.parents[1] / ".snapshot.json").write_text("{")
+    tree.put("old-1-0.conda", dropped=NOW - 90 * DAY)
+    made = plan(tree, tree.config(), tree.index(table()))
+    assert made.total("prune_due") == Totals()
+    assert any("nothing of c is deleted, since snapshot day is damaged" in warning for warning in made.warnings)
+
+
+def test_a_file_that_was_found_wrong_is_checked_again_or_leaves(tree: Tree) -> None:
+    tree.put("a-1-0.conda", "b-1-0.conda", "gone-1-0.conda")
+    tree.inventory.doubt(*PAIR, ["a-1-0.conda", "b-1-0.conda", "gone-1-0.conda"])
+    index = tree.index(table("a-1-0.conda", "b-1-0.conda"))
+    item = work(tree, tree.config(exclude=("b",)), index)[PAIR]
+    assert names(index, item.check) == ["a-1-0.conda"]
+    assert names(index, item.keep | item.add | item.replace) == []
+    assert sorted(entry.fn for entry in item.leaving) == ["b-1-0.conda", "gone-1-0.conda"]
+    tree.inventory.mark_verified(*PAIR, ["a-1-0.conda"], NOW)
+    assert names(index, work(tree, tree.config(), index)[PAIR].keep) == ["a-1-0.conda"]
 
 
 def test_the_same_inputs_have_the_same_id_and_others_another(tree: Tree) -> None:

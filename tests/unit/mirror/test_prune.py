@@ -58,6 +58,13 @@ def test_a_never_list_that_cannot_be_read_stops_everything(tree: Tree) -> None:
         due(tree, never=("a >=[",))
 
 
+@pytest.mark.parametrize("entry", ["a[license=MIT]", "a[build_number=0]"])
+def test_a_never_list_that_cannot_be_judged_stops_everything(tree: Tree, entry: str) -> None:
+    tree.put("a-1-0.conda", dropped=0.0)
+    with pytest.raises(ConfigError, match="cannot be told from a file name"):
+        due(tree, never=(entry,))
+
+
 def test_deleting_removes_file_and_entry_and_nothing_else(tree: Tree) -> None:
     tree.put("in-1-0.conda")
     tree.put("old-1-0.conda", dropped=0.0)

@@ -32,10 +32,12 @@ def test_a_bad_file_that_is_published_stays_until_another_comes(full: Tree) -> N
     wanted, lost = repair.distrust(full.store, full.inventory, bad)
     assert ({item.fn for item in wanted}, lost) == ({FNS[0], FNS[1]}, [])
     assert (full.folder() / FNS[0]).read_bytes() == b"?"
-    assert not {FNS[0], FNS[1]} & full.inventory.entries(*PAIR).keys()
-    assert repair.unmended(full.inventory, wanted) == wanted
+    assert full.inventory.doubted(*PAIR) == {FNS[0]}
+    assert FNS[1] not in full.inventory.entries(*PAIR)
+    assert repair.unmended(full.store, full.inventory, wanted) == wanted
     full.put(FNS[0])
-    assert [item.fn for item in repair.unmended(full.inventory, wanted)] == [FNS[1]]
+    assert full.inventory.doubted(*PAIR) == set()
+    assert [item.fn for item in repair.unmended(full.store, full.inventory, wanted)] == [FNS[1]]
 
 
 def test_a_bad_file_on_its_way_out_goes_at_once(full: Tree) -> None:

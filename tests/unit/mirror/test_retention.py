@@ -3,13 +3,14 @@
 import errno
 import hashlib
 import os
+import shutil
 import time
 
 import pytest
 
 from mirrortui.config import Prune
 from mirrortui.errors import MirrorError
-from mirrortui.mirror import prune, retention, snapshots
+from mirrortui.mirror import mark, prune, retention, snapshots
 from mirrortui.mirror.inventory import Entry
 from mirrortui.mirror.records import NAMES, Record
 from tests.unit.mirror.releases import CHANGED, GONE, NEW, NEW_BYTES, OLD_BYTES, PAIRS, SAME, publish_new, publish_old
@@ -66,19 +67,50 @@ def test_without_its_list_of_names_a_snapshot_is_read_in_full(moved: Tree, how: 
     assert due(moved, time.time()) == {"stale-1-0.conda"}
 
 
-def test_a_snapshot_that_cannot_be_read_at_all_stops_pruning(moved: Tree) -> None:
+@pytest.mark.parametrize("how", ["cut off", "gone", "folder gone"])
+def test_a_snapshot_that_cannot_be_read_keeps_everything_and_is_told_of(moved: Tree, how: str) -> None:
     folder = moved.root / "snapshots" / "day" / "c" / "linux-64"
     (folder / NAMES).unlink()
     (folder / "repodata.json").unlink()
-    (folder / "repodata.json").write_text('{"packages": {')
-    with pytest.raises(MirrorError, match=r"repodata\.json"):
-        due(moved, time.time())
+    if how == "cut off":
+        (folder / "repodata.json").write_text('{"packages": {')
+    if how == "folder gone":
+        shutil.rmtree(folder)
+    moved.put("stale-1-0.conda", dropped=1.0)
+    told: list[str] = []
+    config = moved.config(prune=Prune(grace="", max_share=1.0))
+    assert prune.due(config, moved.inventory, PAIRS, time.time(), told.append) == {}
+    assert all("snapshot day is damaged" in text for text in told)
+    assert told
+    assert bool(retention.doubts(moved.store, ["c"])) == (how != "cut off")
+    assert retention.doubts(moved.store, ["other"]) == []
 
 
 def test_one_without_its_mark_still_protects(moved: Tree) -> None:
-    (moved.root / "snapshots" / "day" / snapshots.MARK).unlink()
-    assert snapshots.listed(moved.store) == []
+    (moved.root / "snapshots" / "day" / mark.MARK).unlink()
+    assert [bool(snapshot.damaged) for snapshot in snapshots.listed(moved.store)] == [True]
+    moved.put("stale-1-0.conda", dropped=1.0)
     assert due(moved, time.time()) == set()
+    assert "what it holds is not known" in retention.doubts(moved.store, ["c"])[0]
+
+
+def test_what_is_replaced_is_kept_for_a_snapshot_that_cannot_be_read(tree: Tree) -> None:
+    """Nobody knows whether it means that very file; keeping it costs a name."""
+    publish_old(tree, PLAIN)
+    snapshots.create(tree.store, tree.inventory, "day")
+    folder = tree.root / "snapshots" / "day" / "c" / "linux-64"
+    (folder / "repodata.json").unlink()
+    publish_new(tree, PLAIN)
+    assert list(retention.kept(folder.parents[1], PAIR)) == [CHANGED]
+    assert (folder / CHANGED).read_bytes() == OLD_BYTES
+
+
+def test_a_file_that_is_known_to_be_bad_is_not_kept(tree: Tree) -> None:
+    publish_old(tree, PLAIN)
+    snapshots.create(tree.store, tree.inventory, "day")
+    tree.inventory.doubt(*PAIR, [CHANGED])
+    publish_new(tree, PLAIN)
+    assert retention.kept(tree.root / "snapshots" / "day", PAIR) == {}
 
 
 def test_each_snapshot_keeps_the_file_it_means(moved: Tree) -> None:

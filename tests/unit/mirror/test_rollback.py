@@ -1,7 +1,9 @@
 """Rolling back: the very metadata and packages of a snapshot, and nothing lost on the way there or back."""
 
 import errno
+import json
 import os
+import shutil
 import time
 from pathlib import Path
 
@@ -29,7 +31,7 @@ from tests.unit.mirror.tree import ALL, PLAIN, Tree, read_all, stored_files
 
 pytestmark = pytest.mark.usefixtures("no_waiting")
 
-BARE = Publish(zst=False, bz2=False, shards=False, current=False)
+BARE = Publish(zst=False, bz2=False, shards=False, current=False, run_exports=False, channeldata=False)
 THIRD = b"a third build"
 
 
@@ -56,6 +58,9 @@ def check(tree: Tree, name: str = "day", changed: bytes = OLD_BYTES) -> None:
         read_all(tree.folder(subdir=subdir))  # all shards are there
         assert (tree.folder(subdir=subdir) / CHANGED).read_bytes() == changed
         assert not [name for name in tree.names(subdir=subdir) if name.startswith(".")]
+    ours, theirs = tree.root / "c" / "channeldata.json", frozen(tree, name) / "channeldata.json"
+    assert ours.exists() == theirs.exists()
+    assert not ours.exists() or ours.read_bytes() == theirs.read_bytes()
     assert [bad.path for bad in verify(tree.store, tree.inventory).bad] == []
 
 
@@ -91,6 +96,7 @@ def test_kinds_are_switched_in_order_and_what_is_too_many_goes_last(tree: Tree) 
     want += [("replace", f"{subdir}/{kind}") for kind in ("repodata.json.zst", "repodata.json") for subdir in SUBDIRS]
     too_many = [kind for kind in staging.ORDER if kind not in ("repodata.json", "repodata.json.zst")]
     want += [("unlink", f"{subdir}/{kind}") for kind in too_many for subdir in SUBDIRS]
+    want += [("unlink", "channeldata.json")]
     assert done == want
 
 
@@ -218,3 +224,79 @@ def test_a_live_folder_that_leads_elsewhere_is_not_written_to(moved: Tree, tmp_p
 def test_there_must_be_such_a_snapshot(moved: Tree) -> None:
     with pytest.raises(UsageError, match="Snapshots: day"):
         roll_back(moved.store, moved.inventory, "night")
+
+
+# ------------------------------------------------------------------------------------- a damaged snapshot
+
+
+@pytest.mark.parametrize("digests", [True, False])
+@pytest.mark.parametrize("how", ["json", "zst", "flipped", "folder", "shard", "cut off", "fewer", "mark"])
+def test_a_damaged_snapshot_is_refused_with_nothing_changed(moved: Tree, how: str, digests: bool) -> None:
+    folder, mark = frozen(moved) / "linux-64", frozen(moved).parent / ".snapshot.json"
+    raw = json.loads(mark.read_text())
+    if not digests:  # as an older version of this program made it
+        del raw["digests"]
+    if how == "fewer":
+        raw["records"] += 1
+    mark.write_text(json.dumps(raw) if how != "mark" else "{")
+    body = (folder / "repodata.json").read_bytes()
+    if how == "json":
+        for path in folder.glob("repodata.json*"):
+            path.unlink()
+    elif how == "zst" and digests:  # without, nobody knows that it was there
+        (folder / "repodata.json.zst").unlink()
+    elif how in ("flipped", "zst"):
+        (folder / "repodata.json").write_bytes(body.replace(b"size", b"sizf", 1))
+    elif how == "folder":
+        shutil.rmtree(folder)
+    elif how == "shard":
+        next((folder / "shards").iterdir()).write_bytes(b"?")
+    elif how == "cut off":
+        (folder / "repodata.json").write_bytes(body[:-20])
+    before = stored_files(moved.root)
+    noted = [moved.inventory.published(*pair) for pair in PAIRS]
+    with pytest.raises(RefusedError, match="snapshot day is damaged") as caught:
+        roll_back(moved.store, moved.inventory, "day")
+    assert caught.value.exit_code == 5
+    assert stored_files(moved.root) == before
+    assert [moved.inventory.published(*pair) for pair in PAIRS] == noted
+    snapshots.delete(moved.store, moved.inventory, "day")
+    assert snapshots.places(moved.store) == []
+
+
+def test_one_of_an_older_version_that_is_whole_is_published(moved: Tree) -> None:
+    mark = frozen(moved).parent / ".snapshot.json"
+    raw = json.loads(mark.read_text())
+    del raw["digests"]
+    mark.write_text(json.dumps(raw))
+    roll_back(moved.store, moved.inventory, "day")
+    check(moved)
+
+
+@pytest.mark.parametrize("how", ["json and names", "mark"])
+def test_when_a_damaged_one_is_deleted_all_grace_begins_anew(moved: Tree, how: str) -> None:
+    """It may have named any of the files that are on their way out."""
+    moved.inventory.mark_dropped(*PAIRS[0], [GONE], 1.0)
+    lost = ("repodata.json", ".names.zst") if how == "json and names" else ("../../.snapshot.json",)
+    for name in lost:
+        (frozen(moved) / "linux-64" / name).unlink()
+    assert [bool(snapshot.damaged) for snapshot in snapshots.listed(moved.store)] == [True]
+    begun = time.time()
+    snapshots.delete(moved.store, moved.inventory, "day")
+    dropped = moved.inventory.entries(*PAIRS[0])[GONE].dropped
+    assert dropped is not None
+    assert dropped >= begun
+    snapshots.create(moved.store, moved.inventory, "day")
+
+
+def test_a_package_known_to_be_bad_is_hashed_before_a_rollback(moved: Tree) -> None:
+    path = moved.folder() / SAME
+    moved.inventory.doubt(*PAIRS[0], [SAME])
+    path.write_bytes(path.read_bytes()[::-1])
+    with pytest.raises(RefusedError, match="1 packages of snapshot day are gone"):
+        roll_back(moved.store, moved.inventory, "day")
+    assert moved.inventory.doubted(*PAIRS[0]) == {SAME}
+    path.write_bytes(path.read_bytes()[::-1])
+    roll_back(moved.store, moved.inventory, "day")
+    assert moved.inventory.doubted(*PAIRS[0]) == set()
+    check(moved)

@@ -11,7 +11,7 @@ import pytest
 
 from mirrortui.config import Publish
 from mirrortui.errors import BadRepodata, MirrorError, NameRefused, NoSpace, RefusedError, TargetError, UsageError
-from mirrortui.mirror import shards, snapshots
+from mirrortui.mirror import mark, shards, snapshots
 from mirrortui.mirror.snapshots import Difference
 from tests.unit.mirror.releases import (
     CHANGED,
@@ -216,9 +216,11 @@ def test_only_what_was_finished_is_listed_oldest_first(old: Tree, monkeypatch: p
         (".d.new", (home / "a/.snapshot.json").read_text()),
     ):
         (home / name).mkdir()
-        (home / name / snapshots.MARK).write_text(text)
-    assert names(old) == ["b", "a", "c"]
-    with pytest.raises(UsageError, match="Snapshots: b, a, c"):
+        (home / name / mark.MARK).write_text(text)
+    whole = [snapshot.name for snapshot in snapshots.listed(old.store) if not snapshot.damaged]
+    assert whole == ["b", "a", "c"]
+    assert names(old)[3:] == ["broken", "empty", "list"]
+    with pytest.raises(UsageError, match="Snapshots: b, a, c, broken, empty, list"):
         snapshots.get(old.store, "latest")
     form = snapshots.get(old.store, "b").to_json()
     assert json.loads(json.dumps(form)) == {
@@ -227,6 +229,7 @@ def test_only_what_was_finished_is_listed_oldest_first(old: Tree, monkeypatch: p
         "subdirs": [{"channel": "c", "subdir": "linux-64"}, {"channel": "c", "subdir": "noarch"}],
         "records": 6,
         "bytes": 2 * old_size(),
+        "damaged": "",
     }
 
 

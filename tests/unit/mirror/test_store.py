@@ -166,7 +166,7 @@ def test_an_error_of_the_disk_says_what_to_do(number: int, kind: type[MirrorErro
 
 def test_a_root_that_cannot_be_made_says_so(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(TargetError, match="cannot be written"):
+    with pytest.raises(TargetError, match="is a file, not a folder"):
         Store(tmp_path / "file" / "root").check_writable()
     Store(tmp_path / "new" / "root").check_writable()
     assert (tmp_path / "new" / "root").is_dir()

@@ -16,7 +16,7 @@ from mirrortui.mirror import verify as room
 from mirrortui.mirror.inventory import Entry
 from mirrortui.mirror.verify import NOTE, Bad, Verified, verify
 from tests.unit.catalog.made import content
-from tests.unit.mirror.releases import CHANGED, OLD_BYTES, publish_new, publish_old
+from tests.unit.mirror.releases import CHANGED, OLD_BYTES, SAME, publish_new, publish_old
 from tests.unit.mirror.tree import PLAIN, Tree, stored_files
 
 pytestmark = pytest.mark.usefixtures("no_waiting")
@@ -136,6 +136,82 @@ def test_orphans(full: Tree) -> None:
     want = ["c/linux-64/other-1-0.tar.bz2", "c/linux-64/stray-1-0.conda", "c/noarch/stray-1-0.conda"]
     assert look(full).orphans == want
     assert look(full, sample=0.1).orphans == want
+
+
+def test_links_and_folders_with_a_packages_name_are_not_of_this_mirror(full: Tree) -> None:
+    folder = full.folder()
+    (folder / "link-1-0.conda").symlink_to("/etc/passwd")
+    (folder / "loose-1-0.conda").symlink_to("/nowhere")
+    (folder / "folder-1-0.conda").mkdir()
+    os.mkfifo(folder / "pipe-1-0.tar.bz2")
+    (folder / ".hidden-1-0.conda").symlink_to("/etc/passwd")
+    want = [
+        f"c/linux-64/{name}" for name in ("folder-1-0.conda", "link-1-0.conda", "loose-1-0.conda", "pipe-1-0.tar.bz2")
+    ]
+    assert look(full).orphans == want
+
+
+def test_a_link_in_the_place_of_a_file_is_no_file(full: Tree) -> None:
+    path = full.folder() / FNS[0]
+    path.rename(full.root / "elsewhere")
+    path.symlink_to(full.root / "elsewhere")
+    (full.folder() / FNS[1]).unlink()
+    os.mkfifo(full.folder() / FNS[1])
+    found = look(full)
+    assert [(bad.fn, bad.reason) for bad in sorted(found.bad)] == [(FNS[0], "missing"), (FNS[1], "size")]
+    assert found.orphans == []
+
+
+# --------------------------------------------------------------- what published metadata names, whoever knows it
+
+
+@pytest.fixture
+def published(tree: Tree) -> Tree:
+    publish_old(tree, PLAIN)
+    return tree
+
+
+def test_a_published_file_that_the_inventory_has_lost_is_hashed(published: Tree) -> None:
+    published.inventory.forget(*PAIR, [SAME, CHANGED])
+    found = look(published)
+    assert (found.bad, found.orphans, found.files) == ([], [], 6)
+    (published.folder() / SAME).write_bytes(b"?")
+    (published.folder() / CHANGED).unlink()
+    for sample in (1.0, 0.01):
+        found = look(published, sample=sample)
+        assert found.orphans == []
+        assert sorted((bad.fn, bad.reason, bad.expected) for bad in found.bad) == [
+            (CHANGED, "missing", sha(CHANGED)),
+            (SAME, "size", sha(SAME)),
+        ]
+
+
+def test_a_published_file_of_another_hash_than_the_inventorys_is_bad(published: Tree) -> None:
+    """The file is what the inventory says; the metadata says otherwise."""
+    path = published.folder() / SAME
+    data = path.read_bytes()[::-1]
+    path.write_bytes(data)
+    published.inventory.put(*PAIR, [Entry(SAME, len(data), 0, hashlib.sha256(data).digest())])
+    assert [(bad.fn, bad.reason, bad.expected) for bad in look(published).bad] == [(SAME, "hash", sha(SAME))]
+
+
+def test_damaged_metadata_accuses_no_file(published: Tree) -> None:
+    published.inventory.forget(*PAIR, [SAME])
+    (published.folder() / "repodata.json").write_bytes(b'{"packages": {')
+    found = look(published)
+    assert [bad.fn for bad in found.bad] == ["repodata.json"]
+    assert found.orphans == []
+
+
+def test_a_doubted_file_is_hashed_again_until_it_is_right(full: Tree) -> None:
+    (full.folder() / FNS[0]).write_bytes(b"?")
+    full.inventory.doubt(*PAIR, [FNS[0], FNS[1]])
+    for _ in range(2):
+        assert [bad.fn for bad in look(full).bad] == [FNS[0]]
+        assert full.inventory.doubted(*PAIR) == {FNS[0]}
+    (full.folder() / FNS[0]).write_bytes(content(FNS[0]))
+    assert look(full).bad == []
+    assert full.inventory.doubted(*PAIR) == set()
 
 
 def test_what_a_snapshot_holds_itself_is_hashed(tree: Tree) -> None:

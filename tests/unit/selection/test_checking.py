@@ -33,6 +33,8 @@ def test_nothing_is_wrong_with_rules_that_can_be_read() -> None:
         (config({"exclude": ("x[nam=y]",)}), "channels[0].selection.exclude[0]"),
         (config(environments=("/no/such/environment.yml",)), "selection.environments[0]"),
         (config(prune=Prune(never=("==",))), "prune.never[0]"),
+        (config(prune=Prune(never=("boltons", "boltons[license=BSD-3-Clause]"))), "prune.never[1]"),
+        (config(prune=Prune(never=("boltons[build_number=0]",))), "prune.never[0]"),
         (config(check=Check(solve=("python=3.12 numpy>1<2",))), "check.solve[0]"),
     ],
 )
