@@ -4,11 +4,14 @@ import contextlib
 import os
 import sys
 
+from mirrortui.cli import streams
+
 _THREADED = ("pyreqwest", "rattler")
 
 
 def main() -> None:
     """Run the command line; the process's exit code is the verb's."""
+    streams.set_up()
     from mirrortui.cli.main import run
 
     code = run()
@@ -20,7 +23,7 @@ def main() -> None:
 def _leave(code: int) -> None:
     """End at once: threads of native libraries that still run abort an interpreter that winds down under them."""
     for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(OSError, ValueError):
+        with contextlib.suppress(OSError, ValueError, streams.Unprinted):
             stream.flush()
     os._exit(code)
 

@@ -1,4 +1,4 @@
-"""verify and snapshot: is the tree still what it was, and what was it on a given day."""
+"""verify: is the tree still what it was, and what is to be done where it is not."""
 
 import signal
 import sys
@@ -10,14 +10,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mirrortui.cli.output import config_option, emit, json_option, load, say, size, span, table
+from mirrortui.cli.output import config_option, count, emit, json_option, load, say, size, span, tell
 from mirrortui.config import MirrorConfig
 from mirrortui.errors import MirrorError, UsageError
 from mirrortui.naming import display
+from mirrortui.worker.ending import INTERRUPTED
 
 if TYPE_CHECKING:  # the verbs import these rooms when they need them
     from mirrortui.mirror.verify import Bad, Verified
 
+MOST = 20
 _ENDING = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -30,22 +32,24 @@ _ENDING = (signal.SIGINT, signal.SIGTERM)
 @click.option("--repair", is_flag=True, help="Run a sync that fetches again what is wrong.")
 @click.option("--threads", default=0, type=click.IntRange(0, 256), help="Files hashed at once (default: one a core).")
 def verify(config_path: Path | None, as_json: bool, sample: str, repair: bool, threads: int) -> int:
-    """Hash the mirrored files again. Goes on where an earlier pass was stopped. Exit code 1 where a file is wrong."""
+    """Hash the mirrored files again, and all published metadata. Goes on where an earlier pass was stopped. Exit code 1 where a file is wrong."""
     settings, path = load(config_path)
-    found, wanted, lost = _hash(settings, _share(sample), threads, repair)
+    share = _share(sample)
+    found, wanted, lost = _hash(settings, share, threads, repair)
+    if not as_json:
+        _tell(found)
     code = None
     if repair and found.bad and found.finished:
-        code, left = _repair(settings, path, wanted)
+        code, left = _repair(settings, path, wanted) if wanted else (0, [])
         lost += left
     if as_json:
         emit(_as_json(found, code, lost))
-    else:
-        _tell(found)
-        for bad in lost:
-            say(f"not mended: {bad.path}")
+    elif found.finished:
+        _tell_what_next(settings, found, None if code is None else lost)
     if not found.finished:
-        say("stopped; the next “mirrortui verify” goes on from here")
-        return 130
+        whole = "stopped; the next “mirrortui verify” goes on from here"
+        say(whole if share >= 1 else "stopped; a sample is not gone on with, the next one is another")
+        return INTERRUPTED
     if code is not None:
         return code or (1 if lost else 0)
     return 1 if found.bad else 0
@@ -53,15 +57,15 @@ def verify(config_path: Path | None, as_json: bool, sample: str, repair: bool, t
 
 def _hash(settings: MirrorConfig, share: float, threads: int, repair: bool) -> "tuple[Verified, list[Bad], list[Bad]]":
     """Do one pass under the lock; with `repair` also what is to be fetched again and what cannot be."""
-    from mirrortui.mirror.repair import distrust
+    from mirrortui.mirror.repair import mend
     from mirrortui.mirror.verify import verify as check
     from mirrortui.worker.keeping import locked
 
-    with locked(settings) as (store, inventory), _signals() as stop:
+    with locked(settings, "verify") as (store, inventory), _signals() as stop:
         found = check(store, inventory, sample=share, threads=threads, report=_progress(), stopped=lambda: bool(stop))
         if sys.stderr.isatty():
             click.echo("\r\x1b[K", nl=False, err=True)
-        wanted, lost = distrust(store, inventory, found.bad) if repair and found.finished else ([], [])
+        wanted, lost = mend(settings, store, inventory, found.bad) if repair and found.finished else ([], [])
     return found, wanted, lost
 
 
@@ -98,6 +102,7 @@ def _as_json(found: "Verified", code: int | None, lost: "list[Bad]") -> dict[str
         "files": found.files,
         "bytes": found.bytes,
         "skipped": found.skipped,
+        "metadata": found.metadata,
         "seconds": round(found.seconds, 2),
         "finished": found.finished,
         "bad": [bad._asdict() for bad in found.bad],
@@ -108,18 +113,32 @@ def _as_json(found: "Verified", code: int | None, lost: "list[Bad]") -> dict[str
 
 def _tell(found: "Verified") -> None:
     for bad in found.bad:
-        text = f"{bad.reason}: {bad.path}: expected {bad.expected}" + (f", found {bad.found}" if bad.found else "")
-        click.echo(display(text, 1000))
-    for orphan in found.orphans[:20]:
+        tell(f"{bad.reason}: {bad.path}: expected {bad.expected}" + (f", found {bad.found}" if bad.found else ""))
+    for orphan in found.orphans[:MOST]:
         say(f"not of this mirror: {orphan}")
-    if len(found.orphans) > 20:
-        say(f"not of this mirror: and {len(found.orphans) - 20} more; --json lists them")
+    if len(found.orphans) > MOST:
+        say(f"not of this mirror: and {len(found.orphans) - MOST} more; --json lists them")
     rate = f" ({size(found.bytes / found.seconds)}/s)" if found.seconds > 0.01 else ""
     skipped = f", {found.skipped:,} were hashed in the pass before" if found.skipped else ""
     say(
-        f"hashed {found.files:,} files, {size(found.bytes)}{rate}{skipped}: "
+        f"hashed {count(found.files, 'file')}, {size(found.bytes)}{rate}, and {found.metadata:,} of metadata{skipped}: "
         f"{len(found.bad)} wrong, {len(found.orphans)} not of this mirror"
     )
+
+
+def _tell_what_next(settings: MirrorConfig, found: "Verified", lost: "list[Bad] | None") -> None:
+    """Say what is mended (`lost` could not be; None = nothing was tried), and what the operator may do now."""
+    if lost is not None:
+        for bad in lost:
+            say(f"not mended: {bad.path}: {bad.reason}")
+        say(f"mended {len(found.bad) - len(lost):,} of {count(len(found.bad), 'file')}")
+    elif found.bad:
+        say("next: “mirrortui verify --repair” fetches anew what is wrong")
+    if found.orphans:
+        say(
+            f"what is not of this mirror stands in no index, and mirrortui never deletes it: the next sync takes in what "
+            f"it wants of it; delete the rest by hand below {settings.root}"
+        )
 
 
 def _share(text: str) -> float:
@@ -134,143 +153,23 @@ def _share(text: str) -> float:
 
 def _repair(settings: MirrorConfig, path: Path, wanted: "list[Bad]") -> "tuple[int, list[Bad]]":
     """Do a run for what is wanted anew; returns its exit code and what it has not brought."""
+    from mirrortui.cli.narrating import narrated
     from mirrortui.mirror.inventory import Inventory
     from mirrortui.mirror.repair import unmended
+    from mirrortui.mirror.store import Store
     from mirrortui.worker.launch import foreground
 
     say("fetching what was wrong")
     try:
-        ending = foreground(path)
-        code, message = ending.code, ending.message
+        with narrated(settings.state):
+            ending = foreground(path)
+        code, message = ending.code, f"the run ended {ending.state}: {ending.message}" if ending.message else ""
     except MirrorError as error:  # what was found is still to be told
         code, message = error.exit_code, str(error)
     if message:
         say(message)
     inventory = Inventory(settings.state)
     try:
-        return code, unmended(inventory, wanted)
+        return code, unmended(Store(settings.root), inventory, wanted)
     finally:
         inventory.close()
-
-
-@click.group()
-def snapshot() -> None:
-    """Freeze what is published, compare, roll back. Package files are shared; a snapshot costs only its metadata."""
-
-
-@snapshot.command("create")
-@config_option
-@json_option
-@click.argument("name", default="")
-def create(config_path: Path | None, as_json: bool, name: str) -> int:
-    """Freeze what is published now under a name (default: the date)."""
-    from mirrortui.mirror import snapshots
-    from mirrortui.worker.keeping import locked
-
-    settings, _ = load(config_path)
-    with locked(settings) as (store, inventory):
-        made = snapshots.create(store, inventory, name or time.strftime("%Y-%m-%d"))
-    if as_json:
-        emit(made.to_json())
-    else:
-        say(
-            f"snapshot {made.name}: {made.records:,} records in {len(made.subdirs)} subdirs, served below /snapshots/{made.name}/"
-        )
-    return 0
-
-
-@snapshot.command("list")
-@config_option
-@json_option
-def list_(config_path: Path | None, as_json: bool) -> int:
-    """List the snapshots, oldest first."""
-    from mirrortui.mirror import snapshots
-    from mirrortui.mirror.store import Store
-
-    settings, _ = load(config_path)
-    found = snapshots.listed(Store(settings.root))
-    if as_json:
-        emit([s.to_json() for s in found])
-    else:
-        rows = [
-            [
-                s.name,
-                time.strftime("%Y-%m-%d %H:%M", time.localtime(s.created)),
-                f"{len(s.subdirs)}",
-                f"{s.records:,}",
-                size(s.bytes),
-            ]
-            for s in found
-        ]
-        table(["name", "made", "subdirs", "records", "packages"], rows, right=(2, 3, 4))
-    return 0
-
-
-@snapshot.command("diff")
-@config_option
-@json_option
-@click.argument("one")
-@click.argument("other", default="")
-def diff(config_path: Path | None, as_json: bool, one: str, other: str) -> int:
-    """Show what changed from one snapshot to another, or to what is published now."""
-    from mirrortui.mirror import snapshots
-    from mirrortui.mirror.inventory import Inventory
-    from mirrortui.mirror.store import Store
-
-    settings, _ = load(config_path)
-    inventory = Inventory(settings.state)
-    try:
-        found = snapshots.diff(Store(settings.root), one, other, inventory.folders())
-    finally:
-        inventory.close()
-    if as_json:
-        emit(
-            [
-                {
-                    "channel": d.channel,
-                    "subdir": d.subdir,
-                    "added": d.added,
-                    "removed": d.removed,
-                    "replaced": d.replaced,
-                }
-                for d in found
-            ]
-        )
-        return 0
-    for d in found:
-        for mark, fns in (("+", d.added), ("-", d.removed), ("!", d.replaced)):
-            for fn in fns:
-                click.echo(display(f"{mark} {d.channel}/{d.subdir}/{fn}"))
-    if not found:
-        say("no difference")
-    return 0
-
-
-@snapshot.command("publish")
-@config_option
-@click.argument("name")
-def publish(config_path: Path | None, name: str) -> int:
-    """Roll the live channels back to a snapshot, until the next sync publishes the upstream's state again."""
-    from mirrortui.mirror.rollback import roll_back
-    from mirrortui.worker.keeping import locked
-
-    settings, _ = load(config_path)
-    with locked(settings) as (store, inventory):
-        pairs = roll_back(store, inventory, name)
-    say(f"{len(pairs)} subdirs are as they were in snapshot {name}; the next sync publishes the upstream's state again")
-    return 0
-
-
-@snapshot.command("delete")
-@config_option
-@click.argument("name")
-def delete(config_path: Path | None, name: str) -> int:
-    """Remove a snapshot; packages that nothing else names are pruned after the grace period."""
-    from mirrortui.mirror import snapshots
-    from mirrortui.worker.keeping import locked
-
-    settings, _ = load(config_path)
-    with locked(settings) as (store, inventory):
-        snapshots.delete(store, inventory, name)
-    say(f"snapshot {name} is gone")
-    return 0

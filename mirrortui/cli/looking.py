@@ -13,10 +13,10 @@ from mirrortui.cli.output import config_option, emit, json_option, load, table
 @click.option("--network/--no-network", default=True, help="Also ask the upstreams (default).")
 def doctor(config_path: Path | None, as_json: bool, network: bool) -> int:
     """Look the mirror over: program, places, runs, indexes, upstreams. Exit code 1 where something is bad."""
-    from mirrortui.worker.doctor import examine, path_of
+    from mirrortui.worker.doctor import examine, file_of
 
     settings, path = load(config_path)
-    findings = [path_of(path), *examine(settings, network=network)]
+    findings = [file_of(path, settings), *examine(settings, network=network)]
     if as_json:
         emit([finding.to_json() for finding in findings])
     else:

@@ -1,6 +1,7 @@
 """The entry point: finds the verb, imports only its module, turns errors into one line and an exit code."""
 
 import contextlib
+import errno
 import importlib
 import os
 import sys
@@ -9,6 +10,7 @@ from typing import Any
 import click
 
 from mirrortui import __version__
+from mirrortui.cli.streams import Unprinted, discard
 from mirrortui.errors import MirrorError
 from mirrortui.naming import display
 
@@ -19,13 +21,13 @@ VERBS = {
     "explain": "explaining",
     "sync": "running",
     "status": "running",
-    "pause": "running",
-    "resume": "running",
-    "stop": "running",
-    "limit": "running",
+    "pause": "asking",
+    "resume": "asking",
+    "stop": "asking",
+    "limit": "asking",
     "prune": "running",
     "verify": "keeping",
-    "snapshot": "keeping",
+    "snapshot": "freezing",
     "condarc": "pointing",
     "resolve": "pointing",
     "serve": "serving",
@@ -57,6 +59,8 @@ class Verbs(click.Group):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """`mirrortui [CONFIG]` opens the screens: a first word that is a file, or none, means the verb `tui`."""
         own = {name for param in self.get_params(ctx) for name in param.opts}
+        if len(args) > 2 and args[0] in ("--config", "-c") and args[2] in VERBS:
+            args = [args[2], *args[:2], *args[3:]]
         if not args or (args[0] not in VERBS and args[0] not in own and _opens(args[0])):
             args = ["tui", *args]
         return super().parse_args(ctx, args)
@@ -74,7 +78,8 @@ def app() -> None:
     Without a verb (or with the path of a mirror.toml) the screens open. mirror.toml is looked for in the
     current folder, in the user's configuration folder and in /etc/mirrortui; every verb takes --config.
 
-    Exit codes: 0 done, 1 failed, 2 usage or config, 3 partial, 4 another run is at work, 5 refused by a guard.
+    Exit codes: 0 done, 1 failed, 2 usage or config, 3 partial, 4 another run is at work, 5 refused by a guard,
+    130 interrupted by a signal.
     """
 
 
@@ -82,6 +87,7 @@ def run(arguments: list[str] | None = None) -> int:
     """Run one verb and return its exit code."""
     try:
         result: Any = app.main(args=arguments, prog_name="mirrortui", standalone_mode=False)
+        sys.stdout.flush()
     except MirrorError as error:
         return _say(str(error), error.exit_code)
     except click.ClickException as error:
@@ -89,9 +95,10 @@ def run(arguments: list[str] | None = None) -> int:
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         return 130
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left in the buffer has no reader
-        return 0
+    except Unprinted as unprinted:
+        discard()
+        # Who reads with “head -1” has what was wanted; anywhere else data are lost.
+        return 0 if unprinted.error.errno == errno.EPIPE else _say(str(unprinted), 1)
     except Exception as error:
         if os.environ.get("MIRRORTUI_DEBUG"):
             raise

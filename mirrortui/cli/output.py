@@ -17,6 +17,17 @@ from mirrortui.naming import display
 F = TypeVar("F", bound=Callable[..., Any])
 
 
+_GIVEN = "mirrortui.config"
+
+
+def _given(context: click.Context, _: click.Parameter, value: Path | None) -> Path | None:
+    """What stands before a verb's own verb counts behind it, too: `snapshot --config FILE list`."""
+    if value is not None:
+        context.meta[_GIVEN] = value
+    found: Path | None = context.meta.get(_GIVEN)
+    return found
+
+
 def config_option(function: F) -> F:
     """Add --config."""
     return click.option(
@@ -24,6 +35,7 @@ def config_option(function: F) -> F:
         "-c",
         "config_path",
         type=click.Path(path_type=Path),
+        callback=_given,
         help="The mirror.toml to use (default: the first found in the usual places).",
     )(function)
 
@@ -60,6 +72,11 @@ def emit_line(value: Any) -> None:
     click.echo(json.dumps(value))
 
 
+def tell(text: str) -> None:
+    """Print a line of data, on stdout."""
+    click.echo(display(text, 2000))
+
+
 def say(text: str) -> None:
     """Narrate, on stderr. A terminal or pipe that has gone does not end the work that is told of."""
     try:
@@ -73,6 +90,11 @@ def size(count: float) -> str:
     return humanize.naturalsize(count, format="%.1f").replace("Bytes", "B").replace("Byte", "B")
 
 
+def count(number: int, word: str) -> str:
+    """How many there are of a thing: 1 file, 2 files."""
+    return f"{number:,} {word}{'' if number == 1 else 's'}"
+
+
 def span(seconds: float | None) -> str:
     """A length of time in words."""
     if seconds is None:
@@ -81,10 +103,10 @@ def span(seconds: float | None) -> str:
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> None:
-    """Print an aligned table; `right` names the columns that are numbers."""
+    """Print an aligned table, with its head if that says anything; `right` names the columns that are numbers."""
     cells = [list(map(display, row)) for row in rows]
     widths = [max(len(line[i]) for line in (list(head), *cells)) for i in range(len(head))]
-    for line in (list(head), *cells):
+    for line in ([list(head)] if any(head) else []) + cells:
         padded = [
             text.rjust(w) if i in right else text.ljust(w) for i, (text, w) in enumerate(zip(line, widths, strict=True))
         ]

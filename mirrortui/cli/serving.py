@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from mirrortui.cli.output import config_option, emit_line, json_option, load, say
+from mirrortui.cli.output import config_option, emit, emit_line, json_option, load, say
 
 
 @click.command()
@@ -36,11 +36,16 @@ def serve(config_path: Path | None, as_json: bool, host: str, port: int) -> int:
 
 @click.command()
 @config_option
+@json_option
 @click.argument("kind", type=click.Choice(["nginx", "caddy", "apache"]))
-def webserver(config_path: Path | None, kind: str) -> int:
+def webserver(config_path: Path | None, as_json: bool, kind: str) -> int:
     """Print the configuration with which nginx, caddy or Apache serve the mirror."""
     from mirrortui.serve import webserver as texts
 
     settings, _ = load(config_path)
-    click.echo({"nginx": texts.nginx, "caddy": texts.caddy, "apache": texts.apache}[kind](settings), nl=False)
+    text = {"nginx": texts.nginx, "caddy": texts.caddy, "apache": texts.apache}[kind](settings)
+    if as_json:
+        emit({"kind": kind, "text": text})
+    else:
+        click.echo(text, nl=False)
     return 0

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 import click
 
 from mirrortui import channels, config, naming
-from mirrortui.cli.output import config_option, emit, json_option, load_rules, say, size, span, table
+from mirrortui.cli.output import config_option, count, emit, json_option, load_rules, say, size, span, table
 from mirrortui.config import Channel, Mirror, MirrorConfig
 from mirrortui.errors import MirrorError, UsageError
+from mirrortui.mirror.store import Store
 
 if TYPE_CHECKING:
     from mirrortui.selection.estimate import Details
@@ -98,6 +99,9 @@ def init(
 
 def _channels(names: tuple[str, ...], subdirs: tuple[str, ...], upstreams: tuple[str, ...]) -> list[Channel]:
     chosen = tuple(dict.fromkeys("noarch" if s == "all" else s for s in subdirs))
+    for given in upstreams:
+        if given not in {host.name for host in channels.HOSTS}:
+            config.check_upstream(given.replace("{channel}", "channel"), "--upstream")
     out = []
     for given in names:
         for name in channels.expand(given):
@@ -126,10 +130,16 @@ async def _discovered(draft: MirrorConfig) -> MirrorConfig:
 
 
 def refresh(settings: MirrorConfig, *, quiet: bool = False) -> dict[tuple[str, str], str]:
-    """Bring the indexes up to date, narrating on stderr; returns the problems. Raises the first if nothing could be read."""
+    """Bring the indexes up to date, narrating on stderr; returns the problems.
+
+    Raises the first if nothing could be read, and `ConfigError` before anything is asked where a secret is not set.
+    """
     from mirrortui.catalog.fetch import Progress
     from mirrortui.transfer.client import open_client
     from mirrortui.worker.indexing import Throttle, refresh_all
+
+    for entry in settings.channels:
+        channels.upstreams(entry)
 
     live = sys.stderr.isatty() and not quiet
 
@@ -171,6 +181,7 @@ refresh_option = click.option(
 def estimate(config_path: Path | None, as_json: bool, fresh: bool, with_details: bool) -> int:
     """Show what the selection wants: records and bytes, per channel and subdir, against the free disk."""
     settings, _ = load_rules(config_path)
+    Store(settings.root).check_folder()
     problems = refresh(settings, quiet=as_json) if fresh else {}
     from mirrortui.mirror.survey import survey
 
@@ -201,7 +212,8 @@ def estimate(config_path: Path | None, as_json: bool, fresh: bool, with_details:
     if inside:
         _print_details(inside)
     if result.unknown_sizes:
-        say(f"{result.unknown_sizes} records have no size; the figures leave them out")
+        have = "has" if result.unknown_sizes == 1 else "have"
+        say(f"{count(result.unknown_sizes, 'record')} {have} no size; the figures leave that out")
     verdict = "fits" if result.fits else "does NOT fit"
     say(f"{size(result.bytes_to_fetch)} to fetch {verdict}: {size(result.free)} of {size(result.total)} are free")
     return 3 if problems else 0
@@ -236,6 +248,7 @@ def plan(config_path: Path | None, as_json: bool, fresh: bool, environments: tup
     Exit code 1 where an environment to check does not resolve, 3 where an index could not be read.
     """
     settings, _ = load_rules(config_path)
+    Store(settings.root).check_folder()
     problems = refresh(settings, quiet=as_json) if fresh else {}
     from mirrortui.mirror.survey import survey
 
@@ -262,7 +275,7 @@ def plan(config_path: Path | None, as_json: bool, fresh: bool, environments: tup
     for solved in checks:
         what = f"{' '.join(solved.specs)} on {solved.subdir}"
         say(
-            f"{what} resolves to {solved.packages} packages"
+            f"{what} resolves to {count(solved.packages, 'package')}"
             if solved.ok
             else f"error: {what} does not resolve: {solved.error}"
         )

@@ -3,7 +3,7 @@
 import asyncio
 import signal
 
-from mirrortui.worker.ending import Ending
+from mirrortui.worker.ending import INTERRUPTED, Ending
 from mirrortui.worker.run import Run
 
 TICK = 0.1
@@ -13,7 +13,7 @@ async def conduct(run: Run) -> Ending:
     """Execute a run under its ticker; stops for a command or a signal. Raises `MirrorError`."""
     loop = asyncio.get_running_loop()
     work = loop.create_task(run.execute())
-    stopped = False
+    stopped, code = False, -1
 
     def stop(why: str) -> None:
         nonlocal stopped
@@ -23,8 +23,13 @@ async def conduct(run: Run) -> Ending:
             run.journal.set(state="stopping")
             work.cancel()
 
+    def interrupt(name: str) -> None:
+        nonlocal code
+        code = code if stopped else INTERRUPTED
+        stop(f"stopping, as signal {name} asks")
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop, f"stopping, as signal {number.name} asks")
+        loop.add_signal_handler(number, interrupt, number.name)
     ticks = 0
     while not work.done():
         await asyncio.wait((work,), timeout=TICK)
@@ -38,4 +43,4 @@ async def conduct(run: Run) -> Ending:
     try:
         return work.result()
     except asyncio.CancelledError:
-        return Ending("stopped", "stopped; start again to go on where it was")
+        return Ending("stopped", "stopped; start again to go on where it was", code)

@@ -3,19 +3,24 @@
 import asyncio
 import importlib.metadata
 import os
+import re
+import stat
 import sys
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from mirrortui import clients
 from mirrortui.catalog import cache
 from mirrortui.config import MirrorConfig
 from mirrortui.errors import MirrorError
-from mirrortui.mirror.store import Store
-from mirrortui.naming import display
+from mirrortui.mirror import metadata, snapshots
+from mirrortui.mirror.inventory import Inventory
+from mirrortui.mirror.store import Store, read_only
+from mirrortui.naming import display, has_secret
 from mirrortui.transfer.client import open_client
 from mirrortui.transfer.transport import transport_name
 from mirrortui.worker import launch, lock, schema
@@ -23,6 +28,7 @@ from mirrortui.worker.indexing import exists
 from mirrortui.worker.reader import JournalReader
 
 LOW_DISK = 0.05
+SAMPLE = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +72,16 @@ def _program() -> Iterator[Finding]:
 
 def _root(config: MirrorConfig) -> Iterator[Finding]:
     where, kind = display(config.root), schema.file_system(config.root)
+    try:
+        Store(config.root).check_folder()
+    except MirrorError as error:
+        yield Finding("root", "bad", f"{error.where} {error.what}", error.hint)
+        return
     if not config.root.is_dir():
         yield Finding("root", "note", f"{where} is not there yet", "The first sync makes it")
+    elif read_only(config.root):
+        hint = "Mount it for writing; an error of its disk may have made it so, the kernel's log tells"
+        yield Finding("root", "bad", f"{where} ({kind}) is on a file system that is mounted read-only", hint)
     elif not os.access(config.root, os.W_OK | os.X_OK):
         yield Finding(
             "root",
@@ -86,10 +100,22 @@ def _state(config: MirrorConfig) -> Iterator[Finding]:
     where = f"{display(config.state)} ({schema.file_system(config.state)})"
     try:
         schema.refuse_network(config.state)
-        yield Finding("state", "ok", where)
+        yield _state_folder(config.state, where)
     except MirrorError as error:
         yield Finding("state", "bad", f"{where}: {error.what}", error.hint)
     yield Finding("logout", "ok" if "goes on" in launch.survival() else "note", launch.survival())
+
+
+def _state_folder(state: Path, where: str) -> Finding:
+    place = next(place for place in (state, *state.parents) if os.path.lexists(place))
+    if not place.is_dir():
+        hint = "Move it away, or set mirror.state to another place"
+        return Finding("state", "bad", f"{where}: {display(place)} is a file, not a folder", hint)
+    if read_only(place):
+        return Finding("state", "bad", f"{where} is mounted read-only", "Mount it for writing, or set mirror.state")
+    if not os.access(place, os.W_OK | os.X_OK):
+        return Finding("state", "note", f"{where} may not be written by this account", "Run syncs with its owner's")
+    return Finding("state", "ok", where if place == state else f"{where} is not there yet; the first sync makes it")
 
 
 def _runs(config: MirrorConfig) -> Iterator[Finding]:
@@ -114,7 +140,7 @@ def _runs(config: MirrorConfig) -> Iterator[Finding]:
         text,
         "The next run goes on from there" if snapshot.state in bad else "",
     )
-    if lock.held(config.state) and (snapshot.heartbeat_age or 0) > 60:
+    if lock.running(config.state) and (snapshot.heartbeat_age or 0) > 60:
         hint = f"Look at process {run.pid} and at {launch.log_path(config.state)}"
         yield Finding(
             "worker", "bad", f"holds the lock but gave no sign of life for {snapshot.heartbeat_age:.0f} s", hint
@@ -142,6 +168,29 @@ def _published(config: MirrorConfig) -> Iterator[Finding]:
         return
     names = ", ".join(f"{c.name} ({len(c.subdirs)})" for c in found)
     yield Finding("published", "ok" if found else "note", names or "nothing yet")
+    yield from _lost(config)
+
+
+def _lost(config: MirrorConfig) -> Iterator[Finding]:
+    """Published files that are not there any more, and snapshots that have lost some: without reading any."""
+    store = Store(config.root)
+    try:
+        inventory = Inventory(config.state)
+        try:
+            lost = metadata.missing(store, inventory)
+        finally:
+            inventory.close()
+        damaged = [snapshot for snapshot in snapshots.listed(store) if snapshot.damaged]
+    except MirrorError as error:
+        yield Finding("metadata", "bad", str(error), error.hint)
+        return
+    for path in lost[:SAMPLE]:
+        yield Finding("metadata", "bad", f"{path} was published and is missing", "“mirrortui verify --repair” mends it")
+    if len(lost) > SAMPLE:
+        yield Finding("metadata", "bad", f"and {len(lost) - SAMPLE} more files are missing")
+    for snapshot in damaged:
+        hint = f"Bring its files back, or “mirrortui snapshot delete {snapshot.name}”: until then nothing that it may name is pruned"
+        yield Finding(f"snapshot {display(snapshot.name)}", "bad", f"is damaged: {snapshot.damaged}", hint)
 
 
 async def _upstreams(config: MirrorConfig) -> list[Finding]:
@@ -159,6 +208,18 @@ async def _upstreams(config: MirrorConfig) -> list[Finding]:
     return out
 
 
-def path_of(config_path: Path) -> Finding:
-    """The finding that names the config in use."""
-    return Finding("config", "ok", display(config_path.absolute()))
+def file_of(path: Path, config: MirrorConfig) -> Finding:
+    """The finding that names the config in use; bad where everyone on this host may read a secret in it."""
+    where = display(path.absolute())
+    urls = [url for channel in config.channels for url in channel.upstreams]
+    if not any(map(_holds_secret, (*urls, config.transfer.proxy))) or not path.stat().st_mode & stat.S_IROTH:
+        return Finding("config", "ok", where)
+    hint = f"“chmod o-r {where}”, or keep the secret out of it: ${{NAME}} in the URL, or ~/.netrc"
+    return Finding("config", "bad", f"{where} holds a token or password, and every account may read it", hint)
+
+
+def _holds_secret(url: str) -> bool:
+    """Whether a token or password itself stands in a URL, not the name of a variable that holds it."""
+    parts = urlsplit(re.sub(r"\$\{\w+\}", "", url))
+    user, colon, password = parts.netloc.rpartition("@")[0].partition(":")
+    return bool(password or (user and not colon)) or has_secret(parts.path)

@@ -5,22 +5,26 @@ The child reports once, on a pipe, whether its run has begun; afterwards journal
 
 import asyncio
 import contextlib
+import errno
 import json
 import os
 import select
 import signal
+import sqlite3
 import subprocess
 import sys
 import traceback
 from pathlib import Path
 
+from mirrortui import channels, errors
 from mirrortui import config as settings
-from mirrortui import errors
 from mirrortui.config import MirrorConfig
-from mirrortui.errors import MirrorError
+from mirrortui.errors import MirrorError, StateError
 from mirrortui.mirror.store import Store
 from mirrortui.naming import display
 from mirrortui.selection.checking import require
+from mirrortui.worker import schema
+from mirrortui.worker.ballast import Ballast
 from mirrortui.worker.ending import Ending
 from mirrortui.worker.journal import Journal
 from mirrortui.worker.lock import RunLock
@@ -95,11 +99,14 @@ def foreground(config_path: Path, *, confirm_prune: bool = False, report: int = 
     try:
         config = settings.load(config_path)
         require(config, display(config_path))
+        for channel in config.channels:
+            channels.upstreams(channel)  # a secret that is not set is told before anything is done
         Store(config.root).check_writable()
         with RunLock(config.state):
             journal = Journal(config.state)
-            _tell(report, {"run": journal.begin()})
-            return _conduct(config, journal, confirm_prune)
+            _tell(report, {"run": _begun(journal, config.state)})
+            with Ballast(config.state) as ballast:
+                return _conduct(config, journal, ballast, confirm_prune)
     except MirrorError as error:
         _tell(report, {"error": type(error).__name__, "what": error.what, "where": error.where, "hint": error.hint})
         raise
@@ -114,7 +121,15 @@ def _tell(fd: int, answer: dict[str, object]) -> None:
             return
 
 
-def _conduct(config: MirrorConfig, journal: Journal, confirm_prune: bool) -> Ending:
+def _begun(journal: Journal, state: Path) -> int:
+    try:
+        return journal.begin()
+    except sqlite3.Error as error:
+        hint = "Look whether its disk is full or read-only"
+        raise StateError(f"cannot be written: {error}", where=str(schema.path(state)), hint=hint) from error
+
+
+def _conduct(config: MirrorConfig, journal: Journal, ballast: Ballast, confirm_prune: bool) -> Ending:
     from mirrortui.worker.conducting import conduct
     from mirrortui.worker.run import Run
 
@@ -128,13 +143,29 @@ def _conduct(config: MirrorConfig, journal: Journal, confirm_prune: bool) -> End
         journal.event("error", str(error))
         ending = Ending("failed", str(error), error.exit_code)
     except Exception as error:  # noqa: BLE001 - the last resort: the journal must not say “running” for ever
-        _log(config.state)
-        text = f"{type(error).__name__}: {display(error)}; see {log_path(config.state)}"
+        text = _full(error)
+        if not text:
+            _log(config.state)
+            text = f"{type(error).__name__}: {display(error)}; see {log_path(config.state)}"
         journal.event("error", text)
         ending = Ending("failed", text)
-    journal.set(pruned=ending.pruned)
+    journal.tick()
+    if journal.refused:
+        ballast.release()
+        words = [f"the journal could not be written: {journal.refused}", *([ending.message] if ending.message else [])]
+        ending = Ending("failed", "; ".join(words))
+        journal.event("error", words[0])
+    journal.set(pruned=ending.pruned, exit_code=ending.code)
     journal.finish(ending.state, ending.message)
     return ending
+
+
+def _full(error: Exception) -> str:
+    """What to say of an error that only means a full disk; "" for any other."""
+    if not isinstance(error, OSError) or error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        return ""
+    where = f"{display(error.filename)}: " if error.filename else ""
+    return f"{where}{error.strerror}; make room on the disks of state and root, and start again"
 
 
 def _log(state: Path) -> None:

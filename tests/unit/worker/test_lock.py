@@ -1,3 +1,4 @@
+import errno
 import fcntl
 import os
 import subprocess
@@ -9,7 +10,10 @@ import pytest
 
 from mirrortui.errors import BusyError, StateError
 from mirrortui.worker import lock
-from mirrortui.worker.lock import RunLock, held
+from mirrortui.worker.lock import Holder, RunLock, held, holder, running, unwritable
+from tests.unit.accounts import as_nobody, only_root, open_folder
+
+__all__ = ["open_folder"]  # a fixture
 
 HOLD = "import pathlib, sys; from mirrortui.worker.lock import RunLock; held = RunLock(pathlib.Path(sys.argv[1])); held.acquire(); print('held', flush=True); sys.stdin.read()"
 
@@ -41,7 +45,9 @@ def test_a_lock_file_left_by_a_dead_process_is_no_lock(tmp_path: Path) -> None:
     (tmp_path / "lock").write_text("4194304\nand more that is longer than the pid to come\n")
     assert not held(tmp_path)
     with RunLock(tmp_path):
-        assert (tmp_path / "lock").read_text() == f"{os.getpid()}\n"
+        pid, since, verb = (tmp_path / "lock").read_text().split()
+        assert (int(pid), verb) == (os.getpid(), "sync")
+        assert time.time() - 60 < int(since) <= time.time()
 
 
 def test_a_killed_holder_frees_it(tmp_path: Path) -> None:
@@ -105,9 +111,68 @@ def test_releasing_twice_or_never_taken_is_harmless(tmp_path: Path) -> None:
 
 def test_a_state_folder_that_cannot_be_written_says_so(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(StateError, match="cannot be written"):
-        RunLock(tmp_path / "file").acquire()
-    assert not held(tmp_path / "file")
+    for state in (tmp_path / "file", tmp_path / "file" / "state"):
+        with pytest.raises(StateError, match="a file stands where"):
+            RunLock(state).acquire()
+        assert not held(state)
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [
+        (errno.EROFS, "the file system is read-only"),
+        (errno.ENOSPC, "Make room on the disk of the state folder"),
+        (errno.EACCES, "Use the worker's account"),
+        (errno.EIO, "cannot be written: Input/output error"),
+    ],
+)
+def test_a_state_folder_that_takes_nothing_says_what_to_do(tmp_path: Path, number: int, words: str) -> None:
+    assert words in str(unwritable(tmp_path, OSError(number, os.strerror(number))))
+
+
+@only_root
+def test_another_account_is_told_whose_the_state_is_and_not_to_move_it(open_folder: Path) -> None:
+    said = as_nobody(lambda: RunLock(open_folder).acquire())
+    assert "Use the worker's account (root)" in said
+    assert "mirror.state" not in said
+
+
+# --------------------------------------------------------------------------------------------- who holds it
+
+
+def test_who_holds_it_is_told_with_verb_and_since_when(tmp_path: Path) -> None:
+    assert holder(tmp_path) is None
+    before = int(time.time())
+    with RunLock(tmp_path, "snapshot create"):
+        found = holder(tmp_path)
+        assert found is not None
+        assert (found.pid, found.verb, found.is_run) == (os.getpid(), "snapshot create", False)
+        assert before <= found.since <= time.time()
+        assert held(tmp_path)
+        assert not running(tmp_path)
+        with pytest.raises(BusyError, match="holds the mirror") as caught:
+            RunLock(tmp_path).acquire()
+    clock = time.strftime("%H:%M", time.localtime(found.since))
+    assert f"snapshot create (process {os.getpid()}, since {clock}) holds the mirror" in str(caught.value)
+    assert "status --follow" not in str(caught.value)
+    assert holder(tmp_path) is None
+
+
+def test_one_that_holds_it_since_yesterday_is_told_with_its_day() -> None:
+    since = time.mktime((2026, 1, 2, 3, 4, 0, 0, 0, -1))
+    assert str(Holder(7, since, "verify")) == "verify (process 7, since 2026-01-02 03:04) holds the mirror"
+
+
+@pytest.mark.parametrize("text", ["", "4711\n", "4711 x y\n", "\x00\x1b[31m", "1 2", "²"])
+def test_a_file_that_names_no_verb_is_taken_for_a_run(tmp_path: Path, text: str) -> None:
+    """As an earlier version wrote it, or a full disk left it."""
+    with RunLock(tmp_path, "verify"):
+        (tmp_path / "lock").write_text(text)
+        found = holder(tmp_path)
+        assert found is not None
+        assert found.is_run
+        assert found.pid == (4711 if text.startswith("4711") else 1 if text == "1 2" else 0)
+        assert running(tmp_path)
 
 
 def test_an_error_inside_frees_the_lock(tmp_path: Path) -> None:
