@@ -72,7 +72,8 @@ class MirrorApp(App[None]):
         self._last_filters = [PrintableFilter(), *([glyphs.AsciiFilter()] if ascii else [])]
         self._period = 1 / min(10.0, max(1.0, refresh_hz))
         self._ticks = 0
-        self._view = View(config, saved, path, read_only=read_only, now=rooms.clock(), painted=False)
+        look_on = rooms.bystander((saved or config).state)
+        self._view = View(config, saved, path, read_only=read_only, bystander=look_on, now=rooms.clock(), painted=False)
         self._journal = JournalClient(rooms.journal, self.post_message)
         self._room(self.first_screen)
 
@@ -112,6 +113,8 @@ class MirrorApp(App[None]):
     def on_ready(self) -> None:
         """The first frame is about to be painted."""
         self.call_after_refresh(self._show, painted=True)
+        if self._view.bystander:
+            self.on_said(Said(self._view.bystander, "warning"))
 
     def on_unmount(self) -> None:
         """Let the journal go."""
@@ -183,7 +186,7 @@ class MirrorApp(App[None]):
 
     def on_draft_saved(self, event: DraftSaved) -> None:
         """The draft is the file now; its state folder may be another one."""
-        self._show(saved=event.config, path=event.path)
+        self._show(saved=event.config, path=event.path, bystander=self.rooms.bystander(event.config.state))
         self._journal.watch(event.config.state)
         self._look_at_disk()
 
@@ -194,10 +197,8 @@ class MirrorApp(App[None]):
 
     def on_said(self, event: Said) -> None:
         """A toast; errors stay longer."""
-        severity = cast("Any", event.severity)
-        self.notify(
-            safe(event.text, 600), severity=severity, markup=False, timeout=12 if event.severity == "error" else 5
-        )
+        severity, timeout = cast("Any", event.severity), 12 if event.severity == "error" else 5
+        self.notify(safe(event.text, 600), severity=severity, markup=False, timeout=timeout)
 
     # --------------------------------------------------------------------------------------------- flows
 
@@ -212,7 +213,7 @@ class MirrorApp(App[None]):
     async def _start_run(self, event: StartAsked) -> None:
         started = await flows.begin(self, self.rooms, self.current, event)
         if started == "plan first":
-            cast("PlanScreen", self._room("plan")).start_when_ready()
+            cast("PlanScreen", self._room("plan")).start_when_ready(event)
             self.switch_mode("plan")
         elif started:
             self.on_said(Said(f"Started ({started}). It goes on when you leave."))
@@ -277,13 +278,12 @@ def run(
     saved = rooms.load(config_path) if config_path is not None and config_path.is_file() else None
     config = saved or rooms.fresh()
     screen = screen or ("sync" if at_work(rooms.journal, config.state) else "setup")
-    plain = ascii or glyphs.ascii_only(getattr(sys.stderr, "encoding", "") or "", os.environ)
     app = MirrorApp(
         rooms,
         config,
         saved=saved,
         path=config_path,
-        ascii=plain,
+        ascii=ascii or glyphs.ascii_only(getattr(sys.stderr, "encoding", "") or "", os.environ),
         screen=screen,
         read_only=read_only,
         refresh_hz=refresh_hz,

@@ -55,6 +55,7 @@ ACTS = (
     Act("packages.details", "i", "details", "details", "Growth, licenses and largest packages of the draft", "browser", palette=True),
     # ---- plan
     Act("plan.start", "s", "start", "start sync", "Start the sync in the background (asks)", "plan", show=True, palette=True),
+    Act("plan.allow", "a", "allow", "allow", "Start it with the guard prune.max_share off (asks)", "plan", show=True, palette=True),
     Act("plan.mend", "m", "mend", "mend", "Write the rule that brings a missing dependency back", "plan", show=True, palette=True),
     Act("plan.mend_all", "M", "mend_all", "mend all", "Write the rules that bring all missing dependencies back", "plan", palette=True),
     Act("plan.check", "c", "solve", "check", "Check that environments resolve on what would be published", "plan", show=True, palette=True),
@@ -63,10 +64,11 @@ ACTS = (
     Act("plan.save", "w,ctrl+s", "save", "save", "Write mirror.toml (shows the difference, asks)", "plan", palette=True),
     # ---- sync
     Act("sync.start", "s", "start", "start", "Start a sync (asks)", "sync", show=True, palette=True),
+    Act("sync.allow", "a", "allow", "allow", "One sync with the guard prune.max_share off: shows what goes, asks", "sync", show=True, palette=True),
     Act("sync.pause", "p", "pause", "pause", "Pause or resume the run", "sync", show=True, palette=True),
     Act("sync.stop", "x", "stop", "stop", "Stop the run (asks); what is verified stays", "sync", show=True, palette=True),
     Act("sync.limit", "l", "limit", "limit", "Change the bandwidth limit of the run", "sync", show=True, palette=True),
-    Act("sync.retry", "r", "retry", "retry", "Try failed files again", "sync", show=True, palette=True),
+    Act("sync.retry", "r", "retry", "retry", "Try what failed again; in a run when its other transfers are in", "sync", show=True, palette=True),
     Act("sync.freeze", "f", "freeze", "freeze", "Hold the picture still; the run goes on", "sync", show=True, palette=True),
     Act("sync.zoom", "z", "zoom", "zoom", "Give the pane the whole screen, or back", "sync", show=True),
     # ---- clients
@@ -114,7 +116,7 @@ ACTS = (
     Act("dialog.yes", "y", "answer(True)", "yes", "Do it", "dialog"),
     Act("dialog.left", "left,up", "app.focus_previous", "previous", "Previous button", "dialog"),
     Act("dialog.right", "right,down", "app.focus_next", "next", "Next button", "dialog"),
-    Act("page.close", "escape,q,question_mark", "dismiss", "close", "Close the page", "page"),
+    Act("page.close", "escape,enter,q,question_mark", "dismiss", "close", "Close the page", "page"),
     Act("dialog.pageup", "pageup", "page(-1)", "page up", "Page up in the difference", "dialog"),
     Act("dialog.pagedown", "pagedown", "page(1)", "page down", "Page down in the difference", "dialog"),
     Act("ask.close", "escape", "dismiss", "close", "Close the page", "ask"),

@@ -20,7 +20,7 @@ def palette(screen: Screen[object], mode: str, *, idle: bool) -> Iterable[System
             continue
         title = f"{act.label[:1].upper()}{act.label[1:]}"
         yield SystemCommand(title, f"{act.help}  ({shown_keys(act)})", partial(screen.run_action, act.action))
-    if idle and mode in ("plan", "sync"):
+    if idle and mode in ("plan", "sync") and not screen.check_action("allow", ()):
         ask = StartAsked(allow_prune=True)
         words = "Start with the guard prune.max_share off, once (asks)"
         yield SystemCommand("Start, allow a large prune", words, lambda: screen.post_message(ask))

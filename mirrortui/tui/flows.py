@@ -5,18 +5,23 @@ from pathlib import Path
 from typing import Any
 
 from textual.app import App
+from textual.containers import VerticalScroll
+from textual.widget import Widget
+from textual.widgets import Static
 
 from mirrortui.config import MirrorConfig
 from mirrortui.errors import BusyError, MirrorError, PruneRefused
 from mirrortui.mirror.plan import Plan
 from mirrortui.tui import format as fmt
 from mirrortui.tui.background import in_thread
+from mirrortui.tui.glyphs import WARN
 from mirrortui.tui.messages import CommandAsked, DraftSaved, Said, StartAsked
 from mirrortui.tui.rooms import Rooms
 from mirrortui.tui.screens.confirm import Confirm, Prompt
-from mirrortui.tui.text import problem
+from mirrortui.tui.text import content, problem
 from mirrortui.tui.view import View
 from mirrortui.tui.widgets.diff_view import DiffView
+from mirrortui.tui.widgets.plan_tables import refused, warnings_of
 
 
 async def save(app: App[Any], rooms: Rooms, view: View) -> bool:
@@ -62,19 +67,26 @@ def _path_problem(text: str) -> str:
     return "That is a folder" if Path(text).expanduser().is_dir() else ""
 
 
-def plan_words(plan: Plan, config: MirrorConfig) -> list[str]:
-    """The plan's figures for the question before a start."""
+def plan_words(plan: Plan, config: MirrorConfig, *, allowed: bool = False) -> list[str]:
+    """The plan's figures for the question before a start; `allowed` where the prune guard is off."""
 
     def part(kind: str, words: str) -> str:
         total = plan.total(kind)
         return f"{words} {fmt.files(total.files)} ({fmt.size(total.bytes)})" if total.files else ""
 
     doing = ", ".join(filter(None, (part("add", "fetch"), part("replace", "replace"), part("drop", "drop"))))
-    words = [f"{doing[:1].upper()}{doing[1:]}." if doing else "Nothing is new: this run only checks."]
-    words.append(f"{fmt.size(plan.free - plan.needed)} stay free on the disk.")
     due = plan.total("prune_due")
+    nothing = "Nothing is to be fetched." if due.files else "Nothing is new: this run only checks."
+    words = [f"{doing[:1].upper()}{doing[1:]}." if doing else nothing]
+    words.append(f"{fmt.size(plan.free - plan.needed)} stay free on the disk.")
     if due.files:
-        words.append(f"{fmt.files(due.files)} ({fmt.size(due.bytes)}) will be DELETED: their grace period is over.")
+        stays = refused(plan) and not allowed
+        what = (
+            "are due for deletion, but stay: a guard refuses it"
+            if stays
+            else "will be DELETED: their grace period is over"
+        )
+        words.append(f"{fmt.files(due.files)} ({fmt.size(due.bytes)}) {what}.")
     if plan.eta is not None:
         words.append(f"About {fmt.span(plan.eta)} at {config.transfer.limit}.")
     return words
@@ -82,8 +94,9 @@ def plan_words(plan: Plan, config: MirrorConfig) -> list[str]:
 
 async def begin(app: App[Any], rooms: Rooms, current: Callable[[], View], event: StartAsked) -> str:
     """From the wish to the run: `process 4711`, `plan first` where there is no plan yet, or empty where it was refused."""
-    if current().read_only or current().active:
-        app.post_message(Said("Read-only." if current().read_only else "A run is at work already.", "warning"))
+    if current().watching or current().active:
+        why = "A run is at work already." if not current().watching else current().bystander or "Read-only."
+        app.post_message(Said(why, "warning"))
         return ""
     if current().unsaved or current().path is None:
         words = ("The draft is not saved, and a sync does what mirror.toml says.",)
@@ -92,7 +105,7 @@ async def begin(app: App[Any], rooms: Rooms, current: Callable[[], View], event:
         if not await save(app, rooms, current()):
             return ""
     path = current().path
-    if path is None or (event.plan is None and not event.allow_prune):
+    if path is None or event.plan is None:
         return "plan first"
     pid = await start(app, rooms, path, current().config, event.plan, allow_prune=event.allow_prune)
     return "" if pid is None else f"process {pid}"
@@ -105,24 +118,43 @@ async def send(app: App[Any], rooms: Rooms, state: Path, event: CommandAsked) ->
     except (MirrorError, OSError) as error:
         app.post_message(Said(problem(error), "error"))
         return False
+    if event.verb == "retry":
+        app.post_message(Said("Asked. What failed is tried again when the other transfers are in."))
     return True
 
 
+def _start_question(plan: Plan, config: MirrorConfig, survival: str, allow_prune: bool) -> Confirm:
+    """The plan's figures and warnings; with the guard off, the answer says what it deletes."""
+    words, due = plan_words(plan, config, allowed=allow_prune), plan.total("prune_due").files
+    if allow_prune:
+        share = f"{config.prune.max_share:.0%}"
+        words.append(f"The guard prune.max_share ({share} of the mirror) is OFF for this run.")
+    words.append(survival)
+    title = "Start the sync without its guard?" if allow_prune else "Start the sync?"
+    yes = f"Delete {fmt.files(due)}" if allow_prune and due else "Start"
+    return Confirm(title, words, yes=yes, body=_warnings(plan, allowed=allow_prune))
+
+
+def _warnings(plan: Plan, *, allowed: bool) -> Widget | None:
+    warnings = warnings_of(plan, allowed=allowed)
+    if plan.broken:
+        number = f"{fmt.count(len(plan.broken))} {'dependency' if len(plan.broken) == 1 else 'dependencies'}"
+        warnings.append(f"{number} broken: screen 2 lists them")
+    shown = [Static(content(f"{WARN} {words}")) for words in warnings]
+    return VerticalScroll(*shown, classes="warnings", can_focus=False) if shown else None
+
+
 async def start(
-    app: App[Any], rooms: Rooms, path: Path, config: MirrorConfig, plan: Plan | None, *, allow_prune: bool = False
+    app: App[Any], rooms: Rooms, path: Path, config: MirrorConfig, plan: Plan, *, allow_prune: bool = False
 ) -> int | None:
     """Check, ask, start the detached worker; its process id, or None where it was not started."""
-    if plan is not None and plan.needed > plan.free:
+    if plan.needed > plan.free:
         short = fmt.size(plan.needed - plan.free)
         app.post_message(
             Said(f"Not started: it does NOT fit, {short} short. Untick something, or free the disk.", "error")
         )
         return None
-    words = plan_words(plan, config) if plan is not None else []
-    if allow_prune:
-        words.append("More may be deleted than prune.max_share allows: that guard is off for this run.")
-    words.append(await in_thread(rooms.survival))
-    if not await app.push_screen_wait(Confirm("Start the sync?", words, yes="Start")):
+    if not await app.push_screen_wait(_start_question(plan, config, await in_thread(rooms.survival), allow_prune)):
         return None
     try:
         return await in_thread(rooms.start, path, allow_prune=allow_prune)

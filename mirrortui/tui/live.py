@@ -5,6 +5,7 @@ import socket
 import threading
 import time
 from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,6 +34,7 @@ if TYPE_CHECKING:  # catalog and selection are imported by the first estimate, n
     from mirrortui.selection.estimate import Details, Estimate
     from mirrortui.selection.explain import Answer
     from mirrortui.selection.nametable import NameTable
+    from mirrortui.worker.snapshot import Failure
 
 LOCKED = "system-locked"
 FRESH = 30.0
@@ -217,6 +219,20 @@ class LiveRooms:
 
         commands.send(state, verb, argument)
 
+    def bystander(self, state: Path) -> str:
+        """By the modes of folder and journal."""
+        from mirrortui.worker.rights import bystander
+
+        return str(bystander(state))
+
+    def failures(self, config: MirrorConfig, run: int) -> "tuple[Failure, ...]":
+        """From the journal."""
+        from mirrortui.worker.reader import JournalReader
+
+        with closing(JournalReader(config.state)) as reader:
+            found: tuple[Failure, ...] = reader.failures(run)
+        return found
+
     def survival(self) -> str:
         """Whether the worker outlives the login."""
         from mirrortui.worker import launch
@@ -230,11 +246,8 @@ class LiveRooms:
         from mirrortui.worker.doctor import examine
         from mirrortui.worker.reader import JournalReader
 
-        reader = JournalReader(config.state)
-        try:
+        with closing(JournalReader(config.state)) as reader:
             runs = reader.runs()
-        finally:
-            reader.close()
         frozen = tuple(reversed(snapshots.listed(Store(config.root))))
         return History(runs, frozen, tuple(examine(config, network=network)))
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from mirrortui.config import MirrorConfig
 from mirrortui.mirror.plan import Plan
-from mirrortui.worker.snapshot import RunStatus, Snapshot
+from mirrortui.worker.snapshot import Failure, RunStatus, Snapshot
 
 if TYPE_CHECKING:  # it brings numpy, which the first frame does not wait for
     from mirrortui.mirror.snapshots import Snapshot as Frozen
@@ -181,6 +181,12 @@ class Rooms(Protocol):
 
     def send(self, state: Path, verb: str, argument: str) -> None:
         """Blocking: tell the worker something."""
+
+    def bystander(self, state: Path) -> str:
+        """Why this account can only watch the runs of a state folder; empty where it can steer them."""
+
+    def failures(self, config: MirrorConfig, run: int) -> tuple[Failure, ...]:
+        """Blocking: what a run could not have, also a past one."""
 
     def survival(self) -> str:
         """One sentence: whether a worker started here outlives the login."""

@@ -27,9 +27,16 @@ def block(outside: str) -> str:
     return "\n".join(safe(line) for line in outside.splitlines())
 
 
-def wrapped(outside: object, width: int) -> list[str]:
-    """The same as lines of at most `width` characters; made safe first, since a secret that is cut in two is not seen as one."""
-    return textwrap.wrap(safe(outside, 2000), width) or [""]
+def wrapped(outside: object, width: int, *, first: int = 0, hyphens: bool = True) -> list[str]:
+    """The same as lines of at most `width` characters; made safe first, since a secret that is cut in two is not seen as one.
+
+    `first` cells of the first line are taken already; without `hyphens` names such as file names stay whole.
+    """
+    text = safe(outside, 2000)
+    if first + len(text) <= width:
+        return [text]
+    lines = textwrap.wrap(text, width, initial_indent=" " * first, break_on_hyphens=hyphens)
+    return [lines[0][first:], *lines[1:]] if lines else [""]
 
 
 class PrintableFilter(LineFilter):

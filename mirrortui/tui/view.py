@@ -14,7 +14,7 @@ class View:
     `snapshot` is None until the journal was read once; `trouble` says in words why it cannot be read.
     `silent` is the age of the worker's last sign in seconds where it is suspiciously old, otherwise 0.
     `free` and `total` are bytes of the disk below the mirror root, -1 and 0 where not known yet. `now` is the clock of the
-    last update, seconds since 1970. `painted` is False until the first frame is out: what is not needed for it waits.
+    last update, seconds since 1970. `bystander` says in words why this account cannot steer the runs; empty where it can. `painted` is False until the first frame is out: what is not needed for it waits.
     """
 
     config: MirrorConfig
@@ -27,6 +27,7 @@ class View:
     total: int = 0
     now: float = 0.0
     read_only: bool = False
+    bystander: str = ""
     painted: bool = True
 
     @property
@@ -38,6 +39,11 @@ class View:
     def worth_saving(self) -> bool:
         """Whether something would be lost with the draft: a change of the file, or the channels of a first one."""
         return self.unsaved and (self.saved is not None or bool(self.config.channels))
+
+    @property
+    def watching(self) -> bool:
+        """Whether runs are only looked at: nothing that starts, pauses or stops one is offered."""
+        return self.read_only or bool(self.bystander)
 
     @property
     def farewell(self) -> str:

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import sqlite3
+import threading
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -26,7 +27,11 @@ class Journal:
         self._events: list[tuple[int, float, str, str]] = []
         self._failures: list[tuple[object, ...]] = []
         self._flights: list[tuple[object, ...]] | None = None
+        self._forget = False
         self._last_command = 0
+        self.refused = ""
+        self._collecting = threading.Lock()
+        """`set`, `event` and `failure` are called by threads too, also while a tick is being written."""
 
     def begin(self) -> int:
         """Open a new run; what an earlier one left unfinished is marked as crashed."""
@@ -54,24 +59,35 @@ class Journal:
         self._db.execute("begin immediate")
         try:
             yield
+            self._db.execute("commit")
         except BaseException:
-            self._db.execute("rollback")
+            if self._db.in_transaction:  # SQLite ends one by itself where the disk is full
+                self._db.execute("rollback")
             raise
-        self._db.execute("commit")
 
     def set(self, **fields: object) -> None:
         """Change columns of the run, with the next tick."""
-        self._fields |= fields
+        with self._collecting:
+            self._fields.update(fields)
 
     def event(self, level: str, text: str) -> None:
         """Add a line to the log (info, warning, error)."""
-        self._events.append((self.run, time.time(), level, display(text, 500)))
-        if len(self._events) > MAX_EVENTS:
-            del self._events[: MAX_EVENTS // 2]
+        line = (self.run, time.time(), level, display(text, 500))
+        with self._collecting:
+            self._events.append(line)
+            if len(self._events) > MAX_EVENTS:
+                del self._events[: MAX_EVENTS // 2]
 
     def failure(self, channel: str, subdir: str, fn: str, reason: str, text: str) -> None:
         """Note a file that could not be had."""
-        self._failures.append((self.run, channel, subdir, fn, reason, display(text, 500)))
+        row = (self.run, channel, subdir, fn, reason, display(text, 500))
+        with self._collecting:
+            self._failures.append(row)
+
+    def forget_failures(self) -> None:
+        """Take back what was noted, as it is tried again."""
+        with self._collecting:
+            self._failures, self._forget = [], True
 
     def subdir(
         self,
@@ -88,30 +104,42 @@ class Journal:
         self._subdirs[key] = (self.run, position, channel, subdir, phase, *files, *size, failed)
 
     def flights(self, rows: Iterable[tuple[object, ...]]) -> None:
-        """Set the transfers in flight: (slot, channel, subdir, fn, done, total, rate, attempt)."""
+        """Set the transfers in flight: (slot, channel, subdir, fn, done, total, rate, attempt, waiting, wait)."""
         self._flights = list(rows)
 
     def tick(self) -> None:
-        """Write everything collected, and the heartbeat."""
-        fields = self._fields | {"heartbeat": time.time()}
+        """Write everything collected, and the heartbeat; `refused` tells why that could not be, "" if it could."""
+        with self._collecting:
+            fields, self._fields = self._fields, {}
+            events, self._events = self._events, []
+            failures, self._failures = self._failures, []
+            forget, self._forget = self._forget, False
+        columns = fields | {"heartbeat": time.time()}
         try:
             with self._transaction():
-                names = ", ".join(f"{name}=?" for name in fields)
-                self._db.execute(f"update run set {names} where id=?", (*fields.values(), self.run))  # noqa: S608 - our own names
+                names = ", ".join(f"{name}=?" for name in columns)
+                self._db.execute(f"update run set {names} where id=?", (*columns.values(), self.run))  # noqa: S608 - our own names
                 self._db.executemany(
                     "insert or replace into subdir values(?,?,?,?,?,?,?,?,?,?)", self._subdirs.values()
                 )
-                self._db.executemany("insert into event(run, time, level, text) values(?,?,?,?)", self._events)
-                self._db.executemany("insert or replace into failure values(?,?,?,?,?,?)", self._failures)
+                self._db.executemany("insert into event(run, time, level, text) values(?,?,?,?)", events)
+                if forget:
+                    self._db.execute("delete from failure where run=?", (self.run,))
+                self._db.executemany("insert or replace into failure values(?,?,?,?,?,?)", failures)
                 if self._flights is not None:
                     self._db.execute("delete from in_flight")
-                    self._db.executemany("insert into in_flight values(?,?,?,?,?,?,?,?)", self._flights)
-        except sqlite3.Error:
+                    self._db.executemany("insert into in_flight values(?,?,?,?,?,?,?,?,?,?)", self._flights)
+        except sqlite3.Error as error:
+            self.refused = str(error)
+            with self._collecting:  # for the next tick, before what has come since
+                self._fields = fields | self._fields
+                self._events = events + self._events
+                self._failures = self._failures if self._forget else failures + self._failures
+                self._forget = self._forget or forget
             return
-        self._fields, self._flights = {}, None
+        self.refused = ""
+        self._flights = None
         self._subdirs.clear()
-        self._events.clear()
-        self._failures.clear()
 
     def commands(self) -> list[tuple[str, str]]:
         """Commands that came since the last call, as (verb, argument)."""

@@ -2,6 +2,7 @@
 
 import sqlite3
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -13,8 +14,17 @@ from mirrortui.worker.snapshot import ACTIVE, Event, Failure, InFlight, RunStatu
 
 _RUN = (
     "id, state, phase, started, ended, pid, plan, files_done, files_total, bytes_done, bytes_total, added, replaced, dropped,"
-    " pruned, bytes_fetched, rate, eta, speed_limit, message, heartbeat"
+    " pruned, bytes_fetched, rate, eta, speed_limit, message, exit_code, heartbeat"
 )
+_FLIGHT = "slot, channel, subdir, fn, bytes_done, bytes_total, rate, attempt, waiting, wait"
+_FAILURE = "select channel, subdir, fn, reason, text from failure where run=? order by channel, subdir, fn limit ?"
+
+
+def _columns(db: sqlite3.Connection, names: str) -> str:
+    """The columns to select; a journal of an older version lacks some until a worker opens it."""
+    if db.execute("pragma user_version").fetchone()[0] == schema.VERSION:
+        return names
+    return ", ".join(schema.LATER.get(name, name) for name in names.split(", "))
 
 
 class JournalReader:
@@ -22,7 +32,7 @@ class JournalReader:
 
     `poll()` costs a few microseconds while nothing has changed: `pragma data_version` moves only when
     another connection commits. No statement is left open: an open reader would keep the WAL from being
-    checkpointed.
+    checkpointed. A snapshot holds the newest `events` and the first `failures` by name; -1 is all.
     """
 
     def __init__(self, state: Path, *, events: int = 200, failures: int = 1000) -> None:
@@ -47,7 +57,7 @@ class JournalReader:
             self._seen = (-1, False)
             return Snapshot("idle") if changed else None
         try:
-            version = (int(db.execute("pragma data_version").fetchone()[0]), lock.held(self.state))
+            version = (int(db.execute("pragma data_version").fetchone()[0]), lock.running(self.state))
             if version == self._seen:
                 return None
             self._seen = version
@@ -67,8 +77,22 @@ class JournalReader:
 
     def runs(self, count: int = 50) -> tuple[RunStatus, ...]:
         """The newest runs, newest first."""
-        rows = self._rows(f"select {_RUN} from run order by id desc limit ?", count)  # noqa: S608 - a constant
+        try:
+            db = self._open()
+            columns = _columns(db, _RUN) if db is not None else _RUN
+        except sqlite3.Error as error:
+            raise self._unreadable(error) from error
+        rows = self._rows(f"select {columns} from run order by id desc limit ?", count)  # noqa: S608 - our own names
         return tuple(RunStatus(*row[:-1]) for row in rows)
+
+    def failures(self, run: int) -> tuple[Failure, ...]:
+        """What a run could not have, also a past one."""
+        return tuple(Failure(*row) for row in self._rows(_FAILURE, run, self._failures))
+
+    def log(self, run: int, after: int = 0) -> tuple[Event, ...]:
+        """All events of a run whose id is above `after`, oldest first."""
+        rows = self._rows("select id, time, level, text from event where run=? and id>? order by id", run, after)
+        return tuple(Event(*row) for row in rows)
 
     def _rows(self, sql: str, *parameters: object) -> list[tuple[Any, ...]]:
         db = self._open()
@@ -114,7 +138,7 @@ class JournalReader:
             raise StateError(
                 f"cannot be read: {error}", where=display(file), hint="Check the mode of the state folder"
             ) from error
-        if found == schema.VERSION:
+        if found in schema.READABLE:
             return db
         db.close()
         if found == 0:  # the worker is just making it
@@ -128,7 +152,7 @@ class JournalReader:
     def _read(self, db: sqlite3.Connection, *, held: bool) -> Snapshot:
         db.execute("begin")
         try:
-            row = db.execute(f"select {_RUN} from run order by id desc limit 1").fetchone()  # noqa: S608 - a constant
+            row = db.execute(f"select {_columns(db, _RUN)} from run order by id desc limit 1").fetchone()  # noqa: S608 - our own names
             if row is None:
                 return Snapshot("idle")
             run = RunStatus(*row[:-1])
@@ -140,17 +164,21 @@ class JournalReader:
             events = db.execute(
                 "select id, time, level, text from event where run=? order by id desc limit ?", (run.id, self._events)
             ).fetchall()
-            failures = db.execute(
-                "select channel, subdir, fn, reason, text from failure where run=? order by channel, subdir, fn limit ?",
-                (run.id, self._failures),
-            ).fetchall()
+            failures = db.execute(_FAILURE, (run.id, self._failures)).fetchall()
             count = db.execute("select count(*) from failure where run=?", key).fetchone()[0]
             state = run.state if run.state not in ACTIVE or held else "crashed"
+            if state == "crashed" and run.ended is None:
+                run = replace(run, ended=row[-1])  # the last heartbeat: nobody was left to write down the end
+            if state == "paused":  # the worker's figures are averages, which would sink slowly while nothing comes
+                run = replace(run, rate=0.0, eta=None)
+            problems = [
+                Failure(channel, subdir, "repodata.json", "index", _why(db, run.id, f"{channel}/{subdir}: "))
+                for channel, subdir, phase, *_ in subdirs
+                if phase == "failed"
+            ]
             flights = []
             if state in ACTIVE:
-                flights = db.execute(
-                    "select slot, channel, subdir, fn, bytes_done, bytes_total, rate, attempt from in_flight order by slot"
-                ).fetchall()
+                flights = db.execute(f"select {_columns(db, _FLIGHT)} from in_flight order by slot").fetchall()  # noqa: S608 - our own names
         finally:
             db.execute("commit")
         return Snapshot(
@@ -162,4 +190,14 @@ class JournalReader:
             events=tuple(Event(*r) for r in reversed(events)),
             failures=tuple(Failure(*r) for r in failures),
             failed_count=count,
+            problems=tuple(problems),
         )
+
+
+def _why(db: sqlite3.Connection, run: int, begin: str) -> str:
+    """What the log says of a subdir whose index could not be read."""
+    row = db.execute(
+        "select text from event where run=? and level='error' and substr(text, 1, ?)=? order by id desc limit 1",
+        (run, len(begin), begin),
+    ).fetchone()
+    return str(row[0]).removeprefix(begin) if row else "its index could not be read"

@@ -3,6 +3,8 @@
 import time
 
 from mirrortui.transfer.engine import Engine
+from mirrortui.transfer.job import Flight
+from mirrortui.transfer.retry import Hosts, host_of
 from mirrortui.worker.journal import Journal
 from mirrortui.worker.progress import Progress
 
@@ -32,6 +34,7 @@ def show(journal: Journal, engine: Engine | None, progress: Progress, limit: int
             max(f.job.size, 0),
             f.done / max(now - f.started, 0.1),
             f.attempt,
+            *(waiting(engine.hosts, f, now) if engine and f.waiting else ("", 0.0)),
         )
         for slot, f in flights
     )
@@ -49,3 +52,13 @@ def show(journal: Journal, engine: Engine | None, progress: Progress, limit: int
             speed_limit=limit,
         )
     journal.tick()
+
+
+def waiting(hosts: Hosts, flight: Flight, now: float) -> tuple[str, float]:
+    """Why a transfer brings nothing (the words of `InFlight.waiting`), and for how many seconds more, 0 where that is not known."""
+    known = (hosts.hosts.get(host_of(url)) for url in flight.job.urls)
+    blocked = [host for host in known if host is not None and host.blocked_until > now]
+    if blocked:
+        first = min(blocked, key=lambda host: host.blocked_until)
+        return "busy" if first.busy else "down", first.blocked_until - now
+    return "queued" if flight.waiting == "waiting for the host" else flight.waiting, 0.0

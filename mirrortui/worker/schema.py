@@ -7,7 +7,7 @@ from pathlib import Path
 from mirrortui.errors import StateError
 from mirrortui.naming import display
 
-VERSION = 1
+VERSION = 2
 
 TABLES = """
 create table run(
@@ -16,14 +16,15 @@ create table run(
   files_total integer not null default 0, bytes_done integer not null default 0, bytes_total integer not null default 0,
   added integer not null default 0, replaced integer not null default 0, dropped integer not null default 0,
   pruned integer not null default 0, bytes_fetched integer not null default 0, rate real not null default 0, eta real,
-  speed_limit integer not null default 0, message text not null default '', heartbeat real not null);
+  speed_limit integer not null default 0, message text not null default '', heartbeat real not null, exit_code integer);
 create table subdir(
   run integer not null, position integer not null, channel text not null, subdir text not null, phase text not null,
   files_done integer not null, files_total integer not null, bytes_done integer not null, bytes_total integer not null,
   failed integer not null, primary key(run, channel, subdir)) without rowid;
 create table in_flight(
   slot integer primary key, channel text not null, subdir text not null, fn text not null, bytes_done integer not null,
-  bytes_total integer not null, rate real not null, attempt integer not null);
+  bytes_total integer not null, rate real not null, attempt integer not null, waiting text not null default '',
+  wait real not null default 0);
 create table event(
   id integer primary key autoincrement, run integer not null, time real not null, level text not null, text text not null);
 create index event_run on event(run, id);
@@ -31,6 +32,18 @@ create table failure(
   run integer not null, channel text not null, subdir text not null, fn text not null, reason text not null,
   text text not null, primary key(run, channel, subdir, fn)) without rowid;
 create table command(id integer primary key autoincrement, time real not null, verb text not null, argument text not null);
+"""
+
+LATER = {"exit_code": "null", "waiting": "''", "wait": "0"}
+"""Columns that version 1 lacks, and what a reader takes for them."""
+
+READABLE = frozenset({1, VERSION})
+"""Versions that a viewer can show: an older one stays as it is until a worker opens it."""
+
+_UPGRADE = """
+alter table run add column exit_code integer;
+alter table in_flight add column waiting text not null default '';
+alter table in_flight add column wait real not null default 0;
 """
 
 # SQLite's WAL needs shared memory between processes, which these do not give (names of /proc/mounts).
@@ -88,7 +101,7 @@ def refuse_network(state: Path) -> None:
 
 
 def open_writer(state: Path) -> sqlite3.Connection:
-    """Open the journal for the worker, making folder and tables; raises `StateError`."""
+    """Open the journal for the worker, which holds the lock: makes folder and tables, upgrades an older one; raises `StateError`."""
     refuse_network(state)
     file = path(state)
     try:
@@ -99,6 +112,8 @@ def open_writer(state: Path) -> sqlite3.Connection:
         found = db.execute("pragma user_version").fetchone()[0]
         if found == 0:
             db.executescript(f"begin; {TABLES} pragma user_version={VERSION}; commit;")
+        elif found == 1:
+            db.executescript(f"begin immediate; {_UPGRADE} pragma user_version={VERSION}; commit;")
         elif found != VERSION:
             raise StateError(
                 f"was written by another version of this program (journal {found}, here {VERSION})",

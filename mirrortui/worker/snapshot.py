@@ -1,7 +1,10 @@
 """What a viewer sees of a run: immutable values read from the journal in one go."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
+
+from mirrortui.errors import RefusedError
+from mirrortui.naming import display
 
 ACTIVE = frozenset({"running", "paused", "stopping"})
 """States in which a worker process holds the lock; every other state is an end."""
@@ -23,7 +26,12 @@ class SubdirProgress:
 
 @dataclass(frozen=True, slots=True)
 class InFlight:
-    """One transfer under way: bytes received of the total (0 = unknown), bytes a second, attempt from 1."""
+    """One transfer under way: bytes received of the total (0 = unknown), bytes a second, attempt from 1.
+
+    `waiting` says why nothing comes: busy (the host asked for patience), down (it failed again and again and is left
+    alone), queued (others of the same host come first), or the reason of the last attempt; `wait` for how many
+    seconds more, 0 = not known.
+    """
 
     slot: int
     channel: str
@@ -33,6 +41,8 @@ class InFlight:
     bytes_total: int
     rate: float
     attempt: int
+    waiting: str = ""
+    wait: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +65,11 @@ class Failure:
     reason: str
     text: str
 
+    @property
+    def why(self) -> str:
+        """The text without the file's path, which those who list the file have shown already."""
+        return self.text.removeprefix(f"{display(f'{self.channel}/{self.subdir}/{self.fn}')} ")
+
 
 @dataclass(frozen=True, slots=True)
 class RunStatus:
@@ -62,7 +77,8 @@ class RunStatus:
 
     `state`: running, paused, stopping; or an end: done, partial, failed, stopped, crashed.
     `phase`: starting, catalog, plan, transfer, publish, prune or "".
-    `rate` in bytes a second and `eta` in seconds (None = not known) are computed by the worker.
+    `rate` in bytes a second and `eta` in seconds (None = not known) are computed by the worker. `exit_code` is the
+    process's, None while it is at work and for runs of which it was not noted.
     """
 
     id: int
@@ -85,6 +101,12 @@ class RunStatus:
     eta: float | None
     limit: int
     message: str
+    exit_code: int | None = None
+
+    @property
+    def guarded(self) -> bool:
+        """Whether the guard `prune.max_share` said no, to deleting or to publishing, and the rest was done."""
+        return self.state == "partial" and self.exit_code == RefusedError.exit_code
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +114,8 @@ class Snapshot:
     """All a screen shows of the newest run, read in one transaction.
 
     `state` is the run's state, "idle" where there never was a run, or "crashed" where the journal says
-    running but nobody holds the lock. `heartbeat_age` in seconds; None without a run.
+    running but nobody holds the lock; its `ended` is then the last heartbeat. `heartbeat_age` in seconds; None
+    without a run. `problems` are the subdirs whose index could not be read; they are no part of `failed_count`.
     """
 
     state: str
@@ -103,6 +126,7 @@ class Snapshot:
     events: tuple[Event, ...] = ()
     failures: tuple[Failure, ...] = ()
     failed_count: int = 0
+    problems: tuple[Failure, ...] = ()
 
     @property
     def active(self) -> bool:
@@ -131,14 +155,14 @@ class Snapshot:
                 "replaced": run.replaced,
                 "dropped": run.dropped,
                 "pruned": run.pruned,
-                "failed": [
-                    {"channel": f.channel, "subdir": f.subdir, "fn": f.fn, "reason": f.reason} for f in self.failures
-                ],
+                "failed": [asdict(failure) for failure in self.failures],
                 "failed_count": self.failed_count,
+                "problems": [asdict(problem) for problem in self.problems],
                 "rate": run.rate,
                 "eta": run.eta,
                 "limit": run.limit,
                 "message": run.message,
+                "exit_code": run.exit_code,
                 "subdirs": [
                     {
                         "channel": s.channel,

@@ -154,6 +154,8 @@ class FakeRooms:
         self.client_warnings: tuple[str, ...] = ()
         self.fail_plan: Exception | None = None
         self.home = Path("/home/op")
+        self.looks_on = ""
+        self.past_failures: dict[int, tuple[Failure, ...]] = {11: FAILURES}
 
     def clock(self) -> float:
         return NOW
@@ -314,6 +316,12 @@ class FakeRooms:
             raise UsageError("no run is at work")
         self.done.append((verb, argument))
 
+    def bystander(self, state: Path) -> str:
+        return self.looks_on
+
+    def failures(self, config: MirrorConfig, run: int) -> tuple[Failure, ...]:
+        return self.past_failures.get(run, ())
+
     def survival(self) -> str:
         return "The worker outlives this login."
 
@@ -399,10 +407,22 @@ FAILURES = (
         "linux-64",
         "ruff-0.14.1-h52c1c4f_0.conda",
         "hash",
-        "sha256 differs from the index on three tries",
+        "conda-forge/linux-64/ruff-0.14.1-h52c1c4f_0.conda has sha256 0b1c2d3e4f5a6b7c…, its record says 9f8e7d6c5b4a3f2e…",
     ),
-    Failure("conda-forge", "linux-64", "uv-0.9.2-h30787bc_0.conda", "missing", "404 from both upstreams"),
-    Failure("bioconda", "noarch", "snakemake-9.13.4-hdfd78af_0.conda", "size", "2.1 MB came, 2.4 MB were promised"),
+    Failure(
+        "conda-forge",
+        "linux-64",
+        "uv-0.9.2-h30787bc_0.conda",
+        "missing",
+        "conda-forge/linux-64/uv-0.9.2-h30787bc_0.conda is listed but not there (404)",
+    ),
+    Failure(
+        "bioconda",
+        "noarch",
+        "snakemake-9.13.4-hdfd78af_0.conda",
+        "size",
+        "bioconda/noarch/snakemake-9.13.4-hdfd78af_0.conda has 2101234 bytes, its record says 2412345",
+    ),
 )
 
 
@@ -434,6 +454,27 @@ def partial() -> Snapshot:
         replace(s, failed=2) if (s.channel, s.subdir) == ("conda-forge", "linux-64") else s for s in ended("x").subdirs
     )
     return ended("partial", failures=FAILURES, failed_count=3, subdirs=subdirs)
+
+
+REFUSED = "40 files would be deleted, 43% of the mirror; [prune] max_share allows 20%. If that is meant, run it with --confirm-prune"
+
+
+def guarded() -> Snapshot:
+    """A run of which the prune guard refused the deletions."""
+    done = ended("partial")
+    assert done.run is not None
+    return replace(done, run=replace(done.run, exit_code=5, message=f"nothing was deleted: {REFUSED}"))
+
+
+def failing() -> Snapshot:
+    """A run under way of which some files could not be had."""
+    return replace(running(), failures=FAILURES, failed_count=len(FAILURES))
+
+
+def held_up() -> Snapshot:
+    """A run whose upstream answers 429."""
+    waits = tuple(replace(f, rate=0.0, waiting="busy", wait=40.0, attempt=2) if f.slot > 1 else f for f in FLIGHTS)
+    return replace(running(), in_flight=waits)
 
 
 def crashed() -> Snapshot:

@@ -78,9 +78,20 @@ class Writer:
             part = (n * 400_000 * (slot + 1)) % total
             name = NAMES[(slot + n * 400_000 * (slot + 1) // total) % len(NAMES)]
             rows.append(
-                (slot, "conda-forge", "linux-64", name, part, total, 1.5e6 + (n * 31 + slot * 17) % 50 * 1e4, 1)
+                (
+                    slot,
+                    "conda-forge",
+                    "linux-64",
+                    name,
+                    part,
+                    total,
+                    1.5e6 + (n * 31 + slot * 17) % 50 * 1e4,
+                    1,
+                    "",
+                    0.0,
+                )
             )
-        self.db.executemany("insert into in_flight values(?,?,?,?,?,?,?,?)", rows)
+        self.db.executemany("insert into in_flight values(?,?,?,?,?,?,?,?,?,?)", rows)
         self.db.execute(
             "update subdir set files_done=?, bytes_done=? where run=? and position=1", (n * 3, done, self.run)
         )

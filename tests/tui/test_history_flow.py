@@ -1,12 +1,18 @@
 """History and health: what the journal, the tree and doctor say."""
 
+import pytest
+
 from mirrortui.errors import StateError
 from mirrortui.tui.rooms import History
+from mirrortui.tui.screens.ask import Ask
 from mirrortui.tui.screens.history import HistoryScreen, health_lines, run_rows
 from mirrortui.tui.view import View
 from mirrortui.worker.doctor import Finding
 from tests.tui.driving import driven, make_app, running_app
 from tests.tui.fake_rooms import NOW, PAST, FakeRooms, ended, past_run, running, sample_config
+
+SIZES = [(60, 20), (80, 24), (120, 36)]
+LONG = "http://127.0.0.1:9/conda-forge/linux-64/repodata.json.zst: broke off: error sending request: connection refused"
 
 
 def test_a_run_that_was_cut_off_is_called_crashed() -> None:
@@ -66,3 +72,26 @@ async def test_nothing_yet_and_trouble() -> None:
         rooms.past = StateError("cannot be read: [/bad]", where="/state/journal.db")
         await d.press("r")
         await d.sees("/state/journal.db: cannot be read: [/bad]")
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+def test_history_tells_a_message_in_full(size: tuple[int, int]) -> None:
+    @driven
+    async def see() -> None:
+        rooms = FakeRooms()
+        runs = (past_run(12, "done", 0.1), past_run(11, "partial", 1, f"{LONG}; {LONG}. Try once more."))
+        rooms.past = History(runs, PAST.snapshots, PAST.findings)
+        app = make_app(rooms, screen="history")
+        async with running_app(app, size) as d:
+            await d.until(lambda: d.screen.history is not None)
+            await d.press("down")
+            await d.sees("enter: all of it")
+            await d.press("enter")
+            await d.until(lambda: isinstance(app.screen, Ask))
+            await d.sees("Try once more.")
+            await d.press("pagedown", "pagedown", "pagedown")
+            await d.sees("2412345")
+            await d.press("escape")
+            await d.until(lambda: not isinstance(app.screen, Ask))
+
+    see()

@@ -2,12 +2,15 @@
 
 from dataclasses import replace
 
+import pytest
+
 from mirrortui.errors import BusyError, MirrorError
+from mirrortui.mirror.guards import HINT
 from mirrortui.tui.screens.confirm import Confirm
 from mirrortui.tui.widgets.lines import width
 from mirrortui.tui.widgets.plan_tables import summary
 from tests.tui.driving import PATH, driven, make_app, running_app
-from tests.tui.fake_rooms import GB, FakeRooms, ended, running, sample_config
+from tests.tui.fake_rooms import BROKEN, GB, FakeRooms, ended, running, sample_config
 
 
 def test_summary_fits_every_width() -> None:
@@ -125,6 +128,50 @@ async def test_palette_starts_with_the_prune_guard_off() -> None:
         command = next(c for c in app.get_system_commands(app.screen) if c.title == "Start, allow a large prune")
         command.callback()
         await d.until(lambda: isinstance(app.screen, Confirm))
-        await d.sees("prune.max_share")
+        await d.sees("prune.max_share (20% of the mirror) is OFF")
+        await d.sees("240 files (16.2 GB) will be DELETED")
+        await d.sees("Delete 240 files (y)")
         await d.press("y")
         await d.until(lambda: ("start", PATH, True) in rooms.done)
+
+
+WARNINGS = (
+    "what leaves the metadata is deleted in this run, since [prune] grace is 0",
+    f"nothing will be deleted: 40 files would be deleted, 43% of the mirror; {HINT[0].lower()}{HINT[1:]}",
+)
+
+
+@pytest.mark.parametrize("size", [(60, 16), (60, 20), (80, 24), (120, 36)], ids=str)
+def test_warnings_and_deletions_are_told_before_a_start(size: tuple[int, int]) -> None:
+    @driven
+    async def see() -> None:
+        rooms = FakeRooms()
+        rooms.warnings, rooms.broken = WARNINGS, BROKEN
+        app = make_app(rooms, screen="plan")
+        async with running_app(app, size) as d:
+            await d.sees("prune due")
+            await d.sees("2 warnings" if size[0] < 80 else "By subdir ")
+            await d.press("s")
+            await d.until(lambda: isinstance(app.screen, Confirm))
+            await d.sees("240 files (16.2 GB) are due for deletion")
+            await d.sees("! nothing will be deleted: 40 files would be deleted")
+            await d.sees("Start (y)")
+            assert "--confirm-prune" not in d.text()
+            for _ in range(3):
+                await d.press("pagedown")
+            await d.sees("3 dependencies broken")
+            await d.sees("Start (y)")
+            assert app.focused is not None
+            assert app.focused.id == "no"
+            await d.press("n")
+            await d.until(lambda: not isinstance(app.screen, Confirm))
+            if size[0] >= 80:
+                await d.sees("a allow ")
+            await d.press("a")
+            await d.sees("240 files (16.2 GB) will be DELETED")
+            await d.sees("! what leaves the metadata is deleted")
+            assert "nothing will be deleted" not in d.text().partition("guard?")[2].partition("Cancel")[0]
+            await d.press("y")
+            await d.until(lambda: ("start", PATH, True) in rooms.done)
+
+    see()

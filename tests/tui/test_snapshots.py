@@ -156,3 +156,33 @@ def test_rules_with_a_mark_and_a_hint(snap_compare: Compare) -> None:
         await pilot.pause()
 
     assert snap_compare(app, terminal_size=(80, 24), run_before=wait)
+
+
+STATES = {"failing": fake_rooms.failing, "guarded": fake_rooms.guarded, "held-up": fake_rooms.held_up}
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+@pytest.mark.parametrize("state", list(STATES))
+def test_what_goes_wrong(snap_compare: Compare, state: str, size: tuple[int, int]) -> None:
+    rooms = FakeRooms()
+    rooms.snapshot = STATES[state]()
+    assert snap_compare(make_app(rooms, screen="sync"), terminal_size=size, run_before=ready())
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+@pytest.mark.parametrize("page", ["failure", "past-run", "allow"])
+def test_pages_about_it(snap_compare: Compare, page: str, size: tuple[int, int]) -> None:
+    rooms = FakeRooms()
+    rooms.snapshot = fake_rooms.guarded() if page == "allow" else fake_rooms.partial()
+    rooms.warnings = ("osx-arm64: 4 records have no size; the byte figures leave them out",)
+    screen, keys = {
+        "failure": ("sync", ("tab", "enter")),
+        "past-run": ("history", ("down", "enter")),
+        "allow": ("sync", ("a",)),
+    }[page]
+
+    def there(app: MirrorApp) -> bool:
+        return len(app.screen_stack) > 1 and getattr(app.screen, "found", app) is not None
+
+    app = make_app(rooms, screen=screen)
+    assert snap_compare(app, terminal_size=size, run_before=ready(*keys, then=there))

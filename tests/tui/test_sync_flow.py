@@ -101,8 +101,9 @@ async def test_retry_in_a_run_is_a_command_and_after_it_a_new_run() -> None:
         await d.sees("Failed 3")
         await d.press("r")
         await d.until(lambda: ("retry", "") in rooms.done)
+        await d.until(lambda: "when the other transfers are in" in d.toasts())
         rooms.snapshot = partial()
-        await d.sees("r tries them again")
+        await d.sees("partial, 3 failed")
         await d.press("r")
         await d.until(lambda: app.current_mode == "plan")
         await d.until(lambda: isinstance(app.screen, Confirm))
@@ -193,7 +194,7 @@ async def test_log_is_bounded() -> None:
             ended("failed", run=replace(RUN, state="failed", ended=NOW, message="/srv/conda is full")),
             "/srv/conda is full",
         ),
-        (replace(running(), state="stopping"), "stopping: transfers under way end first"),
+        (replace(running(), state="stopping"), "stopping: what was received is kept"),
         (StateError("is of another version of this program (7)", where="journal.db"), "another version"),
     ],
     ids=["idle", "crashed", "partial", "done", "failed", "stopping", "other-version"],

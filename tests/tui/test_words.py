@@ -83,7 +83,7 @@ def test_header_fits(state: Snapshot | None, cells: int) -> None:
 def test_run_lines_fit() -> None:
     for cells in (58, 78, 118, 158):
         assert width(progress_line(RUN, "running", cells)) == cells
-        assert width(figures_line(RUN, NOW, cells)) <= cells + 2
+        assert width(figures_line(RUN, "running", NOW, cells)) <= cells + 2
 
 
 def test_words_of_a_field_are_read_back() -> None:

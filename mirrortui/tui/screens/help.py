@@ -1,16 +1,13 @@
 """The help screen: words and keys, made from the registry."""
 
 import textwrap
+from functools import partial
 
-from textual import events
-from textual.app import ComposeResult
-from textual.containers import Vertical
-from textual.screen import ModalScreen
-
-from mirrortui.tui.bindings import bindings, help_rows
+from mirrortui.tui.bindings import help_rows
 from mirrortui.tui.format import fit
 from mirrortui.tui.glyphs import TICK_ALL, TICK_NONE, TICK_SOME
-from mirrortui.tui.widgets.lines import Line, LineView, line
+from mirrortui.tui.screens.page import Page
+from mirrortui.tui.widgets.lines import Line, line
 
 _WORDS = {
     "setup": (
@@ -28,7 +25,8 @@ _WORDS = {
     ),
     "sync": (
         "The run is a process of its own: it goes on when you leave, log out or lose the connection. What you see is "
-        "what its journal says; a key such as pause is shown as asked until the worker confirms it."
+        "what its journal says; a key such as pause is shown as asked until the worker confirms it. Enter on what failed "
+        "tells why, and what to do about it."
     ),
     "history": (
         "The last runs as the journal tells them, frozen sets of metadata below snapshots/, and whatever may keep this "
@@ -64,27 +62,8 @@ def help_lines(mode: str, width: int) -> list[Line]:
     return [*lines, (), *(line((words, "dim")) for words in textwrap.wrap(ticks, width))]
 
 
-class Help(ModalScreen[None]):
-    """Escape, q or ? closes it."""
-
-    BINDINGS = bindings("page")
-    AUTO_FOCUS = "#help-lines"
+class Help(Page):
+    """The page for a screen; ? closes it, too."""
 
     def __init__(self, mode: str) -> None:
-        super().__init__()
-        self._mode = mode
-
-    def compose(self) -> ComposeResult:
-        """One scrolling page."""
-        with Vertical(classes="box", id="help-box") as box:
-            box.border_title = "Help"
-            box.border_subtitle = "esc closes"
-            yield LineView(id="help-lines")
-
-    def on_resize(self, _event: events.Resize) -> None:
-        """Words are wrapped to the width."""
-        self.call_after_refresh(self._fill)
-
-    def _fill(self) -> None:
-        page = self.query_one(LineView)
-        page.set_lines(help_lines(self._mode, page.size.width - 1))
+        super().__init__("Help", partial(help_lines, mode))

@@ -16,6 +16,7 @@ from mirrortui.tui.bindings import bindings
 from mirrortui.tui.glyphs import DASH, DONE, DOTS, FAILED, RUN, STOPPED, WARN
 from mirrortui.tui.rooms import History, Rooms
 from mirrortui.tui.screens.base import RoomScreen
+from mirrortui.tui.screens.past_run import told
 from mirrortui.tui.text import problem, safe, wrapped
 from mirrortui.tui.view import View
 from mirrortui.tui.widgets.line_table import Cell, Column, LineTable, Row
@@ -203,16 +204,31 @@ class HistoryScreen(RoomScreen):
     def on_resize(self, _event: events.Resize) -> None:
         """Words are wrapped to the width."""
         self.call_after_refresh(self._fill)
+        self.call_after_refresh(self._say_message)
 
     def on_line_table_moved(self) -> None:
         """Another run, another message."""
         self._say_message()
 
-    def _say_message(self) -> None:
+    def _at(self) -> RunStatus | None:
         at = self.query_one("#runs", LineTable).current
-        run = next((r for r in self.history.runs if str(r.id) == at), None) if self.history is not None else None
-        words = run.message if run is not None else ""
-        self.query_one("#run-message", Facts).set_lines([line(" ", (words, "warn"))])
+        return next((r for r in self.history.runs if str(r.id) == at), None) if self.history is not None else None
+
+    def _say_message(self) -> None:
+        """In two lines; enter shows the rest."""
+        page, run = self.query_one("#run-message", Facts), self._at()
+        first, *more = wrapped(run.message if run is not None else "", max(30, page.size.width - 2), hyphens=False)
+        second, tail = more[0] if more else "", ("", "dim")
+        if len(more) > 1:
+            second = fmt.fit(f"{second} {DOTS}", max(10, page.size.width - 22)).rstrip()
+            tail = ("  enter: all of it", "dim")
+        page.set_lines([line(" ", (first, "warn")), line(" ", (second, "warn"), tail)])
+
+    def on_line_table_chosen(self, event: LineTable.Chosen) -> None:
+        """A run with all that it could not have."""
+        run = self._at() if event.table.id == "runs" else None
+        if run is not None:
+            self.app.push_screen(told(self._rooms, self.view, run))
 
     def action_again(self) -> None:
         """Look again."""

@@ -16,7 +16,7 @@ from mirrortui.selection.reasons import Broken
 from mirrortui.tui import draft
 from mirrortui.tui.background import in_thread
 from mirrortui.tui.bindings import bindings
-from mirrortui.tui.glyphs import DOTS, FAILED
+from mirrortui.tui.glyphs import DOTS, FAILED, WARN
 from mirrortui.tui.messages import DraftEdited, Said, SaveAsked, StartAsked
 from mirrortui.tui.rooms import Rooms
 from mirrortui.tui.screens.base import RoomScreen
@@ -24,7 +24,16 @@ from mirrortui.tui.text import problem, wrapped
 from mirrortui.tui.view import View
 from mirrortui.tui.widgets.line_table import Column, LineTable
 from mirrortui.tui.widgets.lines import Facts, Line, LineView, line, set_title
-from mirrortui.tui.widgets.plan_tables import broken_rows, broken_table, file_rows, mend_words, subdir_rows, summary
+from mirrortui.tui.widgets.plan_tables import (
+    broken_rows,
+    broken_table,
+    file_rows,
+    mend_words,
+    refused,
+    subdir_rows,
+    summary,
+    warnings_of,
+)
 
 
 @dataclass
@@ -51,7 +60,7 @@ class PlanScreen(RoomScreen):
         self._number = 0
         self._planned_for: MirrorConfig | None = None
         self._run_seen: tuple[object, ...] = ()
-        self._start_then = False
+        self._start_then: StartAsked | None = None
         self._total_shown = 0
         self.plan: Plan | None = None
 
@@ -117,9 +126,9 @@ class PlanScreen(RoomScreen):
         else:
             self._show_plan(event.plan)
         self.refresh_bindings()
-        if self._start_then:
-            self._start_then = False
-            self.action_start()
+        asked, self._start_then = self._start_then, None
+        if asked is not None:
+            self._ask_start(allow_prune=asked.allow_prune)
 
     def _show_plan(self, plan: Plan) -> None:
         self._total_shown = self.view.total
@@ -130,6 +139,9 @@ class PlanScreen(RoomScreen):
         self.query_one("#largest", LineTable).set_rows(file_rows(plan.largest))
         self._show_broken(plan)
         self.query_one("#plan-warnings", LineView).set_lines(self._warnings(plan))
+        hidden = len(warnings_of(plan)) if self.has_class("-narrow") else 0  # there one pane is shown at a time
+        words = f", {WARN} {hidden} warning{'s' if hidden != 1 else ''}: tab" if hidden else ""
+        set_title(self.query_one("#plan-subdirs"), f"By subdir{words}")
 
     def _show_broken(self, plan: Plan) -> None:
         table = self.query_one("#broken", LineTable)
@@ -148,11 +160,8 @@ class PlanScreen(RoomScreen):
             set_title(self.query_one("#broken"), words)
 
     def _warnings(self, plan: Plan) -> list[Line]:
-        from mirrortui.mirror.planning import broken_words
-
         room = max(20, self.query_one("#plan-warnings").size.width - 1)
-        listed = {broken_words(b) for b in plan.broken}
-        return [line((words, "warn")) for w in plan.warnings if w not in listed for words in wrapped(w, room)]
+        return [line((words, "warn")) for w in warnings_of(plan) for words in wrapped(w, room)]
 
     def stops(self) -> list[Widget]:
         """What is shown."""
@@ -166,17 +175,24 @@ class PlanScreen(RoomScreen):
         if self.plan is not None:
             self.call_after_refresh(self._show_plan, self.plan)
 
-    def start_when_ready(self) -> None:
+    def start_when_ready(self, asked: StartAsked) -> None:
         """Ask for a start as soon as the plan is there."""
         if self.plan is not None and self._planned_for is self.view.config:
-            self.action_start()
+            self._ask_start(allow_prune=asked.allow_prune)
         else:
-            self._start_then = True
+            self._start_then = asked
 
     def action_start(self) -> None:
         """Start what the table shows."""
+        self._ask_start(allow_prune=False)
+
+    def action_allow(self) -> None:
+        """The same with the guard off."""
+        self._ask_start(allow_prune=True)
+
+    def _ask_start(self, *, allow_prune: bool) -> None:
         if self.plan is not None:
-            self.post_message(StartAsked(self.plan))
+            self.post_message(StartAsked(self.plan, allow_prune))
 
     def action_replan(self) -> None:
         """Compute again."""
@@ -235,7 +251,9 @@ class PlanScreen(RoomScreen):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002 - the interface
         """Only what works now."""
         if action == "start":
-            return self.plan is not None and not self.view.active and not self.view.read_only
+            return self.plan is not None and not self.view.active and not self.view.watching
+        if action == "allow":
+            return self.plan is not None and bool(refused(self.plan)) and bool(self.check_action("start", ()))
         if action in ("mend", "mend_all"):
             return self.plan is not None and any(b.mend for b in self.plan.broken)
         if action == "save":

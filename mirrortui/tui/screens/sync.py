@@ -1,6 +1,7 @@
 """Sync: the run as its journal tells it. Keys ask; only the journal says what is so."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -14,6 +15,7 @@ from mirrortui.tui.bindings import bindings
 from mirrortui.tui.messages import CommandAsked, StartAsked
 from mirrortui.tui.screens.base import RoomScreen
 from mirrortui.tui.screens.confirm import Confirm, Prompt
+from mirrortui.tui.screens.page import Page
 from mirrortui.tui.text import problem
 from mirrortui.tui.view import View
 from mirrortui.tui.widgets.key_bar import KeyBar
@@ -22,6 +24,9 @@ from mirrortui.tui.widgets.lines import set_title
 from mirrortui.tui.widgets.log_pane import LogPane
 from mirrortui.tui.widgets.rate_line import RateLine
 from mirrortui.tui.widgets.transfer_table import (
+    failed_words,
+    failure_key,
+    failure_lines,
     failure_rows,
     failure_table,
     flight_rows,
@@ -33,6 +38,12 @@ from mirrortui.worker.snapshot import Snapshot
 
 PATIENCE = 30.0
 """Seconds after which a request that the journal never confirmed is no longer shown as asked."""
+
+STOP = (
+    "Transfers are cut at once. What was received of them is kept, and so is what is verified: the next sync goes on "
+    "from there. Nothing of this run is published."
+)
+STOP_LATE = "What is being written is finished first; the next sync does the rest."
 
 _CONFIRMED = {"pause": "paused", "resume": "running", "stop": "stopping"}
 
@@ -51,7 +62,7 @@ class SyncScreen(RoomScreen):
         self._asked_at = 0.0
         self._frozen = False
         self._drawn: Snapshot | None = None
-        self._keys_for: tuple[str, bool] = ("", False)
+        self._keys_for: tuple[object, ...] = ()
 
     def body(self) -> ComposeResult:
         """Overall lines; subdirs, transfers and failures; log."""
@@ -81,23 +92,26 @@ class SyncScreen(RoomScreen):
         if old is None or old.subdirs != snapshot.subdirs:
             self.query_one("#subdirs", LineTable).set_rows(subdir_rows(snapshot.subdirs))
         flights = self.query_one("#flights", LineTable)
-        if old is None or old.in_flight != snapshot.in_flight:
-            flights.set_rows(flight_rows(snapshot.in_flight))
+        paused = snapshot.state == "paused"
+        if old is None or old.in_flight != snapshot.in_flight or paused != (old.state == "paused"):
+            flights.set_rows(flight_rows(snapshot.in_flight, paused=paused))
             set_title(flights, f"In flight {len(snapshot.in_flight)}" if snapshot.in_flight else "In flight")
         failures = self.query_one("#failures", LineTable)
-        if old is None or old.failures != snapshot.failures:
-            failures.set_rows(failure_rows(snapshot.failures))
-            set_title(failures, f"Failed {fmt.count(snapshot.failed_count)}" if snapshot.failed_count else "Failed")
-            self.set_class(bool(snapshot.failures), "-failed")
+        failed = snapshot.problems + snapshot.failures
+        if old is None or old.problems + old.failures != failed:
+            failures.set_rows(failure_rows(failed))
+            self.set_class(bool(failed), "-failed")
+        set_title(failures, failed_words(snapshot, retry=self._can_retry(snapshot)))
         self.set_class(not snapshot.active, "-ended")
         self.query_one(LogPane).show(snapshot.run.id if snapshot.run else 0, snapshot.events)
 
     def refresh_bindings_if(self, view: View) -> None:
         """The footer depends on few things; made again only when one of them changes."""
-        key = (view.snapshot.state if view.snapshot else "", view.snapshot.failed_count > 0 if view.snapshot else False)
+        s = view.snapshot
+        key = (s.state, self._can_retry(s), s.run is not None and s.run.guarded, view.watching) if s else ()
         if key != self._keys_for:
             self._keys_for = key
-            self.query_one(KeyBar).labels = {"sync.pause": "resume"} if key[0] == "paused" else {}
+            self.query_one(KeyBar).labels = {"sync.pause": "resume"} if s and s.state == "paused" else {}
             self.refresh_bindings()
 
     def _settle(self, view: View) -> None:
@@ -138,8 +152,9 @@ class SyncScreen(RoomScreen):
 
     def action_stop(self) -> None:
         """Stop, after asking."""
-        words = ("Transfers under way end first; what is verified stays, and the next sync goes on from there.",)
-        question = Confirm("Stop the run?", words, yes="Stop", no="Go on")
+        run = self.view.snapshot.run if self.view.snapshot is not None else None
+        late = run is not None and run.phase in ("publish", "prune")
+        question = Confirm("Stop the run?", (STOP_LATE if late else STOP,), yes="Stop", no="Go on")
         self.app.push_screen(question, lambda yes: self._ask("stop") if yes else None)
 
     def action_limit(self) -> None:
@@ -161,6 +176,19 @@ class SyncScreen(RoomScreen):
         else:
             self.post_message(StartAsked())
 
+    def action_allow(self) -> None:
+        """By way of the plan, which says what goes."""
+        self.post_message(StartAsked(allow_prune=True))
+
+    def on_line_table_chosen(self, event: LineTable.Chosen) -> None:
+        """Everything about what failed."""
+        shown = self._drawn
+        failed = shown.problems + shown.failures if shown is not None and event.table.id == "failures" else ()
+        for failure in failed:
+            if failure_key(failure) == event.key:
+                self.app.push_screen(Page("Why it failed", partial(failure_lines, failure)))
+                return
+
     def action_freeze(self) -> None:
         """Hold the picture, or let it go on."""
         self._frozen = not self._frozen
@@ -173,7 +201,7 @@ class SyncScreen(RoomScreen):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002 - the interface
         """Only what works now."""
         view, snapshot = self.view, self.view.snapshot
-        if action in ("start", "pause", "stop", "limit", "retry") and view.read_only:
+        if action in ("start", "pause", "stop", "limit", "retry", "allow") and view.watching:
             return False
         if action == "start":
             return not view.active
@@ -182,8 +210,21 @@ class SyncScreen(RoomScreen):
         if action == "pause":
             return view.active and snapshot is not None and snapshot.state != "stopping"
         if action == "retry":
-            return snapshot is not None and snapshot.failed_count > 0
+            return snapshot is not None and self._can_retry(snapshot)
+        if action == "allow":
+            return snapshot is not None and snapshot.run is not None and snapshot.run.guarded
         return True
+
+    def _can_retry(self, snapshot: Snapshot) -> bool:
+        """In a run while other files come; after it whatever kept it from being whole, but for a guard that would say no again."""
+        if self.view.watching or snapshot.run is None:
+            return False
+        if snapshot.active:
+            going = snapshot.state != "stopping" and snapshot.run.phase == "transfer"
+            return going and snapshot.failed_count > 0
+        return snapshot.state == "partial" and bool(
+            snapshot.failed_count or snapshot.problems or not snapshot.run.guarded
+        )
 
 
 def _rate_problem(text: str) -> str:

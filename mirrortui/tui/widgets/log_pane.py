@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from textual.geometry import Region, Size
 
 from mirrortui.tui import format as fmt
+from mirrortui.tui.text import wrapped
 from mirrortui.tui.widgets.lines import Line, LineView, line, set_title
 from mirrortui.worker.snapshot import Event
 
@@ -12,10 +13,13 @@ _STYLES = {"warning": "warn", "error": "bad"}
 _WORDS = {"warning": "warning: ", "error": "error: "}
 
 
-def event_line(event: Event) -> Line:
-    """`14:03:22 warning: text`."""
+def event_lines(event: Event, width: int) -> list[Line]:
+    """`14:03:22 warning: text`, wrapped: the end of a line is often its reason."""
     style = _STYLES.get(event.level, "")
-    return line((fmt.clock(event.time), "dim"), " ", (f"{_WORDS.get(event.level, '')}{event.text}", style))
+    clock = fmt.clock(event.time)
+    room = max(20, width - len(clock) - 1)
+    first, *more = wrapped(f"{_WORDS.get(event.level, '')}{event.text}", room, hyphens=False)
+    return [line((clock, "dim"), " ", (first, style)), *(line(" " * (len(clock) + 1), (rest, style)) for rest in more)]
 
 
 class LogPane(LineView):
@@ -26,36 +30,49 @@ class LogPane(LineView):
     def __init__(self) -> None:
         super().__init__(id="log", classes="pane", empty="nothing yet")
         set_title(self, "Log")
+        self._events: list[Event] = []
+        self._wide = 0
         self._last = 0
         self._run_id = 0
         self._below = 0
         self._follow = True
 
     def on_resize(self) -> None:
-        """The bottom stays in view while it is followed."""
+        """Lines are wrapped anew; the bottom stays in view while it is followed."""
+        wide = self.content_region.width - 1  # a scroll bar that appears must not change the lines
+        if wide > 0 and wide != self._wide:
+            self._wide = wide
+            self._keep([each for event in self._events for each in event_lines(event, wide)])
+            self.refresh()
         if self._follow:
             self.call_after_refresh(self.scroll_end, animate=False, immediate=True)
 
     def show(self, run: int, events: Sequence[Event]) -> None:
         """Append the events that are new; another run starts afresh."""
         if run != self._run_id:
-            self._run_id, self._last = run, 0
-            self.lines = []
+            self._run_id, self._last, self._events = run, 0, []
+            self._keep([])
             self.refresh()
         fresh = [event for event in events if event.id > self._last]
         if not fresh:
             return
         self._last = fresh[-1].id
-        lines = [*self.lines, *map(event_line, fresh)]
-        surplus = max(0, len(lines) - self.limit)
-        self.lines = lines[surplus:]
-        self.virtual_size = Size(0, len(self.lines))
+        self._events = [*self._events, *fresh][-self.limit :]
+        new = [each for event in fresh for each in event_lines(event, self._wide or 80)]
+        surplus = self._keep([*self.lines, *new])
         if self._follow:
-            self._show_end(len(self.lines) - len(fresh))
+            self._show_end(len(self.lines) - len(new))
         else:
             if surplus:
                 self.scroll_to(y=max(0, self.scroll_offset.y - surplus), animate=False, immediate=True)
             self._tell(self._below + len(fresh))
+
+    def _keep(self, lines: list[Line]) -> int:
+        """Keep the newest lines; returns how many had to go."""
+        surplus = max(0, len(lines) - self.limit)
+        self.lines = lines[surplus:]
+        self.virtual_size = Size(0, len(self.lines))
+        return surplus
 
     def _show_end(self, first: int) -> None:
         """Repaint what is new while everything fits, otherwise all: lines move up."""

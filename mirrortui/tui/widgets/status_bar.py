@@ -50,7 +50,7 @@ def run_state(view: View, *, long: bool = True) -> Line:
     sign, style, words = _SIGNS.get(state, (WARN, "warn", state))
     if run is not None and state in ("paused", "stopping"):
         words += f" {fmt.percent(run.bytes_done, run.bytes_total)}" if run.bytes_total else ""
-    elif run is not None and state == "partial":
+    elif run is not None and state == "partial" and view.snapshot.failed_count:
         words += f", {fmt.count(view.snapshot.failed_count)} failed"
     elif run is not None and run.ended and state != "crashed":
         words += f" {fmt.moment(run.ended, view.now)}"
@@ -70,8 +70,8 @@ def header(view: View, total: int) -> Line:
     right: Line = ()
     if view.unsaved:
         right += (("unsaved", "accent"), ("  ", ""))
-    if view.read_only:
-        right += (("read-only", "warn"), ("  ", ""))
+    if view.watching:
+        right += (("read-only" if view.read_only else "watching", "warn"), ("  ", ""))
     right += ((f"{fmt.size(view.free)} free" if view.free >= 0 else "", ""), (" ", ""))
     for long in (True, False):
         state = run_state(view, long=long)
@@ -86,7 +86,7 @@ def header(view: View, total: int) -> Line:
 def _calm(view: View) -> tuple[object, ...]:
     """What has to be shown at once; the figures of a run only when the second changes."""
     state = (view.snapshot.state, view.snapshot.run and view.snapshot.run.phase) if view.snapshot is not None else ()
-    return (view.config, view.saved, view.free, view.trouble, view.silent, view.read_only, state, int(view.now))
+    return (view.config, view.saved, view.free, view.trouble, view.silent, view.watching, state, int(view.now))
 
 
 class StatusBar(Facts):

@@ -4,9 +4,11 @@ from collections.abc import Sequence
 
 from mirrortui.tui import format as fmt
 from mirrortui.tui.glyphs import DASH, DOTS
-from mirrortui.tui.widgets.line_table import Column, LineTable, Row
-from mirrortui.tui.widgets.lines import set_title
-from mirrortui.worker.snapshot import Failure, InFlight, SubdirProgress
+from mirrortui.tui.text import safe, wrapped
+from mirrortui.tui.widgets.line_table import Cell, Column, LineTable, Row
+from mirrortui.tui.widgets.lines import Line, line, set_title
+from mirrortui.worker.advice import advice
+from mirrortui.worker.snapshot import Failure, InFlight, Snapshot, SubdirProgress
 
 _STYLES = {"done": "good", "failed": "bad", "waiting": "dim"}
 
@@ -28,13 +30,25 @@ def subdir_rows(subdirs: Sequence[SubdirProgress]) -> list[Row]:
     return rows
 
 
-def flight_rows(flights: Sequence[InFlight]) -> list[Row]:
+_WAITING = {"busy": "host busy", "down": "host down", "queued": "in line"}
+
+
+def _speed(f: InFlight, *, paused: bool) -> Cell:
+    """The rate, or why there is none."""
+    if paused:
+        return "paused", "dim"
+    if f.waiting:
+        return _WAITING.get(f.waiting, f.waiting), "dim" if f.waiting == "queued" else "warn"
+    return fmt.rate(f.rate) if f.rate else DASH
+
+
+def flight_rows(flights: Sequence[InFlight], *, paused: bool = False) -> list[Row]:
     """One row a transfer; the slot is its place, so that rows never jump."""
     rows = []
     for f in flights:
         cells = (
             fmt.percent(f.bytes_done, f.bytes_total),
-            fmt.rate(f.rate) if f.rate else DASH,
+            _speed(f, paused=paused),
             (_small_bar(f.bytes_done, f.bytes_total), "bar"),
             fmt.size(f.bytes_total) if f.bytes_total else DASH,
             (f"try {f.attempt}: {f.fn}", "warn") if f.attempt > 1 else f.fn,
@@ -50,10 +64,31 @@ def _small_bar(done: int, total: int) -> str:
 
 def failure_rows(failures: Sequence[Failure]) -> list[Row]:
     """One row a file."""
-    return [
-        Row(f"{f.channel}/{f.subdir}/{f.fn}", (f.fn, (f"{f.channel}/{f.subdir}", "dim"), (f.reason, "bad"), f.text))
-        for f in failures
-    ]
+    return [Row(failure_key(f), (f.fn, (f"{f.channel}/{f.subdir}", "dim"), (f.reason, "bad"), f.why)) for f in failures]
+
+
+def failure_key(failure: Failure) -> str:
+    """What a file's row is known by."""
+    return f"{failure.channel}/{failure.subdir}/{failure.fn}"
+
+
+def failure_lines(failure: Failure, width: int) -> list[Line]:
+    """Everything about a file that could not be had, and what an administrator does about it."""
+    out = [line((part, "strong")) for part in wrapped(failure.fn, width, hyphens=False)]
+    out += [line((f"{failure.channel}/{failure.subdir}", "dim")), ()]
+    first, *more = wrapped(failure.why, width, first=len(failure.reason) + 2, hyphens=False)
+    out += [line((safe(failure.reason, 20), "bad"), "  ", first), *(line(rest) for rest in more), ()]
+    out += [line((part, "accent")) for part in wrapped(advice(failure.reason), width) if part]
+    return out
+
+
+def failed_words(snapshot: Snapshot, *, retry: bool) -> str:
+    """The title of what failed; while the others still come, it says when a retry happens."""
+    count = snapshot.failed_count + len(snapshot.problems)
+    if not count:
+        return "Failed"
+    later = ", r retries at the end" if retry and snapshot.active else ""
+    return f"Failed {fmt.count(count)}, enter tells more{later}"
 
 
 def subdir_table() -> LineTable:

@@ -72,7 +72,7 @@ def test_an_end_is_an_end_with_or_without_the_lock(tmp_path: Path, lock: RunLock
     with lock:
         log = Journal(tmp_path)
         log.begin()
-        log.flights([(0, "c", "noarch", "a.conda", 1, 2, 3.0, 1)])
+        log.flights([(0, "c", "noarch", "a.conda", 1, 2, 3.0, 1, "", 0.0)])
         log.set(rate=5.0, eta=7.0, phase="transfer")
         log.tick()
         log.finish(state, "why \x1b[31m https://me:hunter2@h")
@@ -90,7 +90,7 @@ def test_an_end_is_an_end_with_or_without_the_lock(tmp_path: Path, lock: RunLock
 def test_what_an_earlier_run_left_unfinished_is_marked_as_crashed(tmp_path: Path) -> None:
     first = Journal(tmp_path)
     first.begin()
-    first.flights([(0, "c", "noarch", "a.conda", 1, 2, 3.0, 1)])
+    first.flights([(0, "c", "noarch", "a.conda", 1, 2, 3.0, 1, "", 0.0)])
     first.tick()
     second = Journal(tmp_path)
     assert second.begin() == 2
@@ -126,7 +126,12 @@ def test_a_snapshot_holds_everything_that_was_ticked(tmp_path: Path, lock: RunLo
         run = log.begin()
         log.subdir("z", "noarch", "transfer", (1, 2), (3, 4), 5)
         log.subdir("a", "linux-64", "waiting")
-        log.flights([(1, "c", "noarch", "b.conda", 5, 10, 2.5, 2), (0, "c", "noarch", "a.conda", 1, 0, 0.0, 1)])
+        log.flights(
+            [
+                (1, "c", "noarch", "b.conda", 5, 10, 2.5, 2, "busy", 4.5),
+                (0, "c", "noarch", "a.conda", 1, 0, 0.0, 1, "", 0.0),
+            ]
+        )
         log.event("warning", "careful\x1b[31m\nhttps://me:hunter2@h/t/tok/x")
         log.failure("c", "noarch", "x.conda", "hash", "bad https://me:hunter2@h")
         log.set(phase="transfer", bytes_total=100, plan="abc", speed_limit=7, eta=2.5)
@@ -140,7 +145,7 @@ def test_a_snapshot_holds_everything_that_was_ticked(tmp_path: Path, lock: RunLo
     )
     assert seen.in_flight == (
         InFlight(0, "c", "noarch", "a.conda", 1, 0, 0.0, 1),
-        InFlight(1, "c", "noarch", "b.conda", 5, 10, 2.5, 2),
+        InFlight(1, "c", "noarch", "b.conda", 5, 10, 2.5, 2, "busy", 4.5),
     )
     assert seen.failures == (Failure("c", "noarch", "x.conda", "hash", "bad https://***@h"),)
     assert seen.failed_count == 1
@@ -238,7 +243,9 @@ def test_the_json_form_is_stable(tmp_path: Path) -> None:
     out = reader(tmp_path).snapshot().to_json()
     assert out["state"] == out["run"]["state"] == "partial"
     assert {"id", "started", "ended", "added", "replaced", "bytes", "failed", "rate", "eta"} <= set(out["run"])
-    assert out["run"]["failed"] == [{"channel": "c", "subdir": "noarch", "fn": "a.conda", "reason": "hash"}]
+    assert out["run"]["failed"] == [
+        {"channel": "c", "subdir": "noarch", "fn": "a.conda", "reason": "hash", "text": "text"}
+    ]
     assert out["run"]["subdirs"] == [
         {
             "channel": "c",
@@ -249,3 +256,26 @@ def test_the_json_form_is_stable(tmp_path: Path) -> None:
             "failed": 5,
         }
     ]
+
+
+def test_what_a_thread_notes_while_a_tick_is_written_is_written_by_the_next(tmp_path: Path) -> None:
+    """The plan is made in a thread, and SQLite lets other threads go on while it writes."""
+    journal = Journal(tmp_path)
+    journal.begin()
+    journal.set(phase="plan")
+
+    def meanwhile(sql: str) -> None:
+        if sql.startswith("update run"):
+            journal._db.set_trace_callback(None)
+            journal.set(dropped=7)
+            journal.event("warning", "noted meanwhile")
+            journal.failure("c", "noarch", "a-1-0.conda", "hash", "noted meanwhile")
+
+    journal._db.set_trace_callback(meanwhile)
+    journal.tick()
+    journal.tick()
+    snapshot = JournalReader(tmp_path).snapshot()
+    assert snapshot.run is not None
+    assert (snapshot.run.phase, snapshot.run.dropped) == ("plan", 7)
+    assert [event.text for event in snapshot.events] == ["noted meanwhile"]
+    assert [failure.fn for failure in snapshot.failures] == ["a-1-0.conda"]
