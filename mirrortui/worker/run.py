@@ -5,6 +5,7 @@ import contextlib
 import re
 import time
 from collections.abc import AsyncIterator, Callable, Iterable
+from functools import partial
 from typing import TypeVar
 
 import msgspec
@@ -14,9 +15,10 @@ from mirrortui import quantities
 from mirrortui.catalog.catalog import Catalog
 from mirrortui.catalog.fetch import Progress as IndexProgress
 from mirrortui.config import MirrorConfig
-from mirrortui.errors import MirrorError, NoSpace, UpstreamError
+from mirrortui.errors import MirrorError, NoSpace, TargetError, UpstreamError
 from mirrortui.mirror import planning
 from mirrortui.mirror.inventory import Inventory
+from mirrortui.mirror.owner import owned
 from mirrortui.mirror.plan import Plan
 from mirrortui.mirror.planning import Work
 from mirrortui.mirror.presence import presence
@@ -27,8 +29,9 @@ from mirrortui.transfer.engine import Engine
 from mirrortui.transfer.job import Job, Outcome
 from mirrortui.transfer.limits import RateLimit
 from mirrortui.worker.ending import Ending
+from mirrortui.worker.extras import bring
 from mirrortui.worker.indexing import refresh_all
-from mirrortui.worker.jobs import jobs
+from mirrortui.worker.jobs import again, lanes
 from mirrortui.worker.journal import Journal
 from mirrortui.worker.progress import Count, Progress
 from mirrortui.worker.receipts import Receipts
@@ -63,25 +66,31 @@ class Run:
         self.engine: Engine | None = None
         self.receipts = Receipts(self.store, self.inventory)
         self.failed: list[Outcome] = []
+        self.unusable: dict[str, str] = {}
         self.retry_asked = False
         self.state = "running"
 
     async def execute(self) -> Ending:
         """Do the whole run; raises `MirrorError` for what ends it before its time."""
         self.store.check_writable()
+        with owned(self.config.root, self.config.state):
+            return await self._execute()
+
+    async def _execute(self) -> Ending:
         async with open_client(self.config) as client:
             transfer = self.config.transfer
             self.engine = Engine(client, connections=transfer.connections, retries=transfer.retries, limit=self.limit)
             self._phase("catalog")
-            catalog = await refresh_all(client, self.config, self._index)
+            catalog = await refresh_all(client, self.config, self._index, retries=transfer.retries)
             self._report_problems(catalog)
+            extras = await bring(client, self.config, catalog, self.journal.event)
             self._phase("plan")
             todo, plan = await undisturbed(self._plan, catalog)
             self._check_space(plan)
             self._phase("transfer")
             await self._transfer(todo)
         self._phase("publish")
-        switching = Switching(self.config, self.store, self.inventory, self.journal)
+        switching = Switching(self.config, self.store, self.inventory, self.journal, extras, self.unusable)
         await undisturbed(switching.publish, todo, self.receipts, self.confirm_prune)
         self._phase("prune")
         ending = await undisturbed(switching.prune, self.confirm_prune)
@@ -101,6 +110,9 @@ class Run:
 
     def _index(self, progress: IndexProgress) -> None:
         pair = (progress.channel, progress.subdir)
+        if progress.phase == "again":
+            self.journal.event("warning", f"{'/'.join(pair)}: {progress.text}")
+            return
         if progress.phase in ("fetch", "decode"):
             self.journal.subdir(*pair, "index", size=(progress.bytes_done, progress.bytes_total))
             return
@@ -108,12 +120,13 @@ class Run:
         words = {
             "ready": f"{progress.records} records",
             "unchanged": f"unchanged, {progress.records} records",
-            "empty": "not upstream, taken as empty",
+            "empty": "is not upstream, taken as empty",
         }
         if progress.phase == "failed":
             self.journal.event("error", f"{'/'.join(pair)}: {progress.text}")
         else:
-            self.journal.event("info", f"{'/'.join(pair)}: index {words[progress.phase]}")
+            odd = progress.phase == "empty" and progress.subdir != "noarch"
+            self.journal.event("warning" if odd else "info", f"{'/'.join(pair)}: index {words[progress.phase]}")
 
     def _report_problems(self, catalog: Catalog) -> None:
         if catalog.problems and not catalog.indexes:
@@ -133,24 +146,33 @@ class Run:
         here = {pair: presence(index, self.store, self.inventory) for pair, index in usable.indexes.items()}
         todo = planning.work(self.config, decision.selection, here, time.time())
         plan = planning.plan(
-            self.config, todo, self.inventory, self.store.disk(), catalog.problems.values(), decision.broken
+            self.config,
+            todo,
+            self.inventory,
+            self.store.disk(),
+            catalog.problems.values(),
+            decision.broken,
+            held=partial(self.store.held, todo),
+            confirmed=self.confirm_prune,
         )
         folder = self.config.state / "plans"
         folder.mkdir(exist_ok=True)
         (folder / f"{plan.id}.json").write_bytes(msgspec.json.format(msgspec.json.encode(plan.to_json())))
         for warning in plan.warnings:
             self.journal.event("warning", warning)
+        counts = {}
         for pair, item in todo.items():
             self.receipts.start(pair, item)
             size, fetch = np.maximum(item.chosen.index.size, 0), item.add | item.replace | item.check
-            self.progress.subdirs[pair] = Count(files_total=int(fetch.sum()), bytes_total=int(size[fetch].sum()))
-        self.journal.set(plan=plan.id, dropped=plan.total("drop").files)
+            counts[pair] = Count(files_total=int(fetch.sum()), bytes_total=int(size[fetch].sum()))
+        self.progress.subdirs = counts  # at once: ticks read it meanwhile
+        self.journal.set(plan=plan.id)
         return todo, plan
 
     def _check_space(self, plan: Plan) -> None:
         if plan.needed > plan.free:
             raise NoSpace(
-                f"{plan.needed / 1e9:.2f} GB are to be fetched, {plan.free / 1e9:.2f} GB are free",
+                f"{quantities.words(plan.needed)} are to be fetched, {quantities.words(plan.free)} are free",
                 where=str(self.config.root),
                 hint="Narrow the selection or make room; nothing was changed",
             )
@@ -160,21 +182,19 @@ class Run:
     async def _transfer(self, todo: Work) -> None:
         await undisturbed(self._prepare_folders, todo)
         async with self._receipts_written():
-            await self._bring(jobs(self.config, self.store, todo))
+            await self._bring(lanes(self.config, self.store, todo))
         await undisturbed(self.receipts.flush)
-        for outcome in self.failed:
-            job = outcome.job
-            self.journal.failure(job.channel, job.subdir, job.fn, outcome.reason, outcome.text)
 
-    async def _bring(self, jobs: Iterable[Job]) -> None:
+    async def _bring(self, lanes: Iterable[Iterable[Job]]) -> None:
         assert self.engine is not None
-        await self.engine.run(jobs, self._done)
+        await self.engine.run(lanes, self._done)
         while self.failed and self.retry_asked:
             self.retry_asked = False
-            again, self.failed = self.failed, []
-            for outcome in again:
+            failed, self.failed = self.failed, []
+            self.journal.forget_failures()
+            for outcome in failed:
                 self.progress.subdirs[outcome.job.channel, outcome.job.subdir].failed -= 1
-            await self.engine.run((outcome.job for outcome in again), self._done)
+            await self.engine.run(again(outcome.job for outcome in failed), self._done)
 
     @contextlib.asynccontextmanager
     async def _receipts_written(self) -> AsyncIterator[None]:
@@ -195,9 +215,17 @@ class Run:
                 await writer
 
     def _prepare_folders(self, todo: Work) -> None:
+        """Make the folders; a channel of which one cannot be written to is left as it is, and out of the work."""
         for pair, item in todo.items():
             if item.chosen.mask.any():
-                self.store.prepare(*pair)
+                try:
+                    self.store.prepare(*pair)
+                except TargetError as error:
+                    self.unusable[pair[0]] = str(error)
+                    self.journal.event("error", f"{pair[0]} is left as it is: {error}")
+        for pair in [pair for pair in todo if pair[0] in self.unusable]:
+            del todo[pair]
+        self.progress.subdirs = {pair: count for pair, count in self.progress.subdirs.items() if pair in todo}
 
     def _done(self, outcome: Outcome) -> None:
         job = outcome.job
@@ -206,6 +234,7 @@ class Run:
             count.failed += 1
             self.failed.append(outcome)
             self.journal.event("error", outcome.text)
+            self.journal.failure(job.channel, job.subdir, job.fn, outcome.reason, outcome.text)
             return
         count.files_done += 1
         count.bytes_done += max(job.size, 0)

@@ -10,12 +10,20 @@ from mirrortui.serve.server import FileServer
 from tests.process.faulty import FaultyUpstream
 from tests.process.mirror import Mirror
 from tests.process.oddfile import Case
+from tests.process.onlooker import Onlooker
 from tests.process.packages import ChannelTree
 
 
 @pytest.fixture
 def mirror(tmp_path: Path) -> Mirror:
     return Mirror(tmp_path / "mirror")
+
+
+@pytest.fixture(scope="session")
+def onlooker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Onlooker]:
+    """A process that runs workers quickly, and looks at what they do."""
+    with Onlooker(Mirror(tmp_path_factory.mktemp("onlooker") / "mirror").environment) as started:
+        yield started
 
 
 @pytest.fixture

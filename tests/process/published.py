@@ -7,6 +7,8 @@ from typing import Any
 
 import zstandard
 
+from mirrortui.mirror.owner import MARK
+
 Records = dict[str, dict[str, Any]]
 
 
@@ -22,7 +24,8 @@ def decoded(path: Path) -> dict[str, Any]:
 def records(path: Path) -> Records:
     """All records of a repodata file by file name."""
     value = decoded(path)
-    out: Records = value["packages"] | value["packages.conda"]
+    newer = {f"{key}.{kind}": record for kind, table in value.get("v3", {}).items() for key, record in table.items()}
+    out: Records = newer | value["packages"] | value["packages.conda"]
     return out
 
 
@@ -54,8 +57,14 @@ def wrong(root: Path) -> list[str]:
 
 
 def tree(root: Path) -> dict[str, bytes]:
-    """Every file below a root with its bytes, hidden ones too."""
-    return {str(path.relative_to(root)): path.read_bytes() for path in sorted(root.rglob("*")) if path.is_file()}
+    """Every file below a root with its bytes, hidden ones too; not the mark that says whose root it is."""
+    files = (path for path in sorted(root.rglob("*")) if path.is_file() and path.name != MARK)
+    return {str(path.relative_to(root)): path.read_bytes() for path in files}
+
+
+def hidden(root: Path) -> list[Path]:
+    """Files that a run should not leave behind."""
+    return [path for path in root.rglob(".*") if path.name != MARK]
 
 
 def stamps(root: Path) -> dict[str, tuple[int, int, int]]:

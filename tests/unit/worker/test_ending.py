@@ -29,6 +29,22 @@ def test_indexes_that_could_not_be_had_name_their_channels_once() -> None:
     assert ending.message == "a, b: not updated (down)"
 
 
+@pytest.mark.parametrize(("others", "state", "code"), [(True, "partial", 3), (False, "failed", 1)])
+def test_channels_that_could_not_be_published(others: bool, state: str, code: int) -> None:
+    done = Ending("done", pruned=2)
+    assert done.with_unpublished({}, others=others) is done
+    ending = done.with_unpublished({"b": "no room", "a": "x"}, others=others)
+    assert (ending.state, ending.code, ending.pruned) == (state, code, 2)
+    assert ending.message == "a, b: not published (no room)"
+    worse = ending.with_failures(1, {})
+    assert (worse.state, worse.code) == (state, code)
+
+
+@pytest.mark.parametrize(("others", "code"), [(True, 5), (False, 1)])
+def test_a_guard_keeps_its_code_unless_nothing_could_be_published(others: bool, code: int) -> None:
+    assert Ending("partial", "held", 5).with_unpublished({"a": "x"}, others=others).code == code
+
+
 def test_a_guard_that_said_no_keeps_its_code_and_its_words() -> None:
     ending = Ending("partial", "nothing was deleted", 5).with_failures(2, {("a", "noarch"): "x"})
     assert ending.code == 5

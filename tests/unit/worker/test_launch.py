@@ -212,3 +212,17 @@ def test_whether_a_worker_outlives_the_logout(
     assert ("ends all processes at logout" in launch.survival()) == kills
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     assert "ends all processes" not in launch.survival()
+
+
+def test_the_journal_knows_that_a_guard_said_no(toml: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def refused(_run: object) -> Ending:
+        return Ending("partial", "nothing was deleted", 5)
+
+    monkeypatch.setattr(conducting, "conduct", refused)
+    umask = os.umask(0o022)
+    os.umask(umask)
+    assert launch.foreground(toml).code == 5
+    os.umask(umask)
+    run = JournalReader(settings.load(toml).state).snapshot().run
+    assert run is not None
+    assert (run.exit_code, run.guarded, run.message) == (5, True, "nothing was deleted")

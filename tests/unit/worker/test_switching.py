@@ -13,7 +13,8 @@ import pytest
 from mirrortui.catalog.catalog import Catalog
 from mirrortui.catalog.index import SubdirIndex
 from mirrortui.config import Channel, MirrorConfig, Prune, Publish
-from mirrortui.mirror import planning
+from mirrortui.errors import NoSpace
+from mirrortui.mirror import planning, publish
 from mirrortui.mirror.inventory import Entry
 from mirrortui.mirror.presence import presence
 from mirrortui.selection.select import select
@@ -24,7 +25,7 @@ from mirrortui.worker.journal import Journal
 from mirrortui.worker.reader import JournalReader
 from mirrortui.worker.receipts import Receipts
 from mirrortui.worker.switching import Switching
-from tests.unit.catalog.made import content, missing, record, table
+from tests.unit.catalog.made import channeldata, content, extra, missing, record, run_exports, table
 from tests.unit.mirror.tree import PLAIN, Tree, stored_files
 
 PAIR = ("c", "linux-64")
@@ -123,12 +124,63 @@ def test_what_is_no_longer_wanted_leaves_the_metadata_now_and_the_disk_later(tre
     assert named(tree) == ["a-1-0.conda"]
 
 
+def test_dropped_is_what_the_metadata_has_really_ceased_to_name(tree: Tree) -> None:
+    fns = [f"p{i}-1-0.conda" for i in range(10)]
+    published(tree, *fns)
+    tree.put("w-1-0.conda", channel="gone")
+    config = configured(tree, prune=Prune(max_share=0.2))
+    index = tree.index(table(*fns[:5]))
+    switch = Switch(tree, config, index)
+    switch.run()
+    assert counted(tree) == 1  # the channel that mirror.toml no longer names; the shrunken one is held
+    assert Switch(tree, config, index).run(confirmed=True).code == 0
+    assert counted(tree) == 5
+    assert Switch(tree, config, index).run().code == 0
+    assert counted(tree) == 0
+
+
+def counted(tree: Tree) -> int:
+    run = JournalReader(tree.state).snapshot().run
+    assert run is not None
+    return run.dropped
+
+
+def test_nothing_is_pruned_and_something_is_said_while_a_snapshot_is_damaged(tree: Tree) -> None:
+    published(tree, "a-1-0.conda", "b-1-0.conda")
+    folder = tree.root / "snapshots" / "day" / "c" / "linux-64"
+    folder.mkdir(parents=True)
+    (folder.parents[1] / ".snapshot.json").write_text("{")
+    config = configured(tree, prune=Prune(max_share=1.0, grace=""), exclude=("b",))
+    index = tree.index(table("a-1-0.conda", "b-1-0.conda"))
+    assert Switch(tree, config, index).run() == Ending("done")
+    assert (tree.folder() / "b-1-0.conda").exists()
+    assert "nothing of c is deleted, since snapshot day is damaged" in events(tree)
+
+
 def test_a_file_that_is_wanted_again_is_not_deleted(tree: Tree) -> None:
     published(tree, "a-1-0.conda")
     tree.put("b-1-0.conda", dropped=LONG_AGO)
     assert Switch(tree, configured(tree), tree.index(table("a-1-0.conda", "b-1-0.conda"))).run() == Ending("done")
     assert named(tree) == ["a-1-0.conda", "b-1-0.conda"]
     assert tree.inventory.entries(*PAIR)["b-1-0.conda"].dropped is None
+
+
+def test_a_file_is_off_the_list_of_the_leaving_before_it_is_named_again(
+    tree: Tree, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run that dies in between leaves metadata that names it, and a prune that knows only the inventory."""
+    published(tree, "a-1-0.conda")
+    tree.put("b-1-0.conda", dropped=LONG_AGO)
+    seen = []
+    real = publish.publish
+
+    def watched(*arguments: Any) -> publish.Switched:
+        seen.append(tree.inventory.entries(*PAIR)["b-1-0.conda"].dropped)
+        return real(*arguments)
+
+    monkeypatch.setattr(publish, "publish", watched)
+    Switch(tree, configured(tree), tree.index(table("a-1-0.conda", "b-1-0.conda"))).run()
+    assert seen == [None]
 
 
 def test_a_second_run_changes_nothing(tree: Tree) -> None:
@@ -188,7 +240,7 @@ def test_a_subdir_that_vanished_upstream_stays_as_it_was(tree: Tree) -> None:
     before = {k: v for k, v in stored_files(tree.root).items() if "linux-64" in k}
     for _ in range(2):
         ending = Switch(tree, configured(tree, prune=Prune(max_share=1.0, grace="")), missing(tree.state)).run()
-        assert ending.code == 0
+        assert (ending.state, ending.code) == ("partial", 3)
         assert {k: v for k, v in stored_files(tree.root).items() if "linux-64" in k} == before
     assert "is gone upstream" in events(tree)
 
@@ -274,6 +326,73 @@ def test_a_replacement_that_did_not_come_takes_the_record_out(tree: Tree) -> Non
     Switch(tree, configured(tree), tree.index(body)).run()
     assert named(tree) == ["a-1-0.conda"]
     assert (tree.folder() / "b-1-0.conda").exists()
+
+
+# ------------------------------------------------------------------------------ one channel among others
+
+
+def two_channels(tree: Tree) -> MirrorConfig:
+    names = [Channel(name=name, upstreams=("https://up",), subdirs=("linux-64",)) for name in ("bad", "c")]
+    return msgspec.structs.replace(tree.config(names, prune=Prune(max_share=1.0, grace="")), publish=PLAIN)
+
+
+def test_a_channel_that_cannot_be_published_stops_no_other(tree: Tree, tmp_path: Path) -> None:
+    bodies = [tree.index(table("a-1-0.conda"), channel=name) for name in ("bad", "c")]
+    for name in ("bad", "c"):
+        tree.put("a-1-0.conda", channel=name)
+        tree.put("x-1-0.conda", channel=name, dropped=LONG_AGO)
+    (tree.root / "bad").rename(tmp_path / "elsewhere")
+    (tree.root / "bad").symlink_to(tmp_path / "elsewhere")
+    before = stored_files(tmp_path / "elsewhere")
+    ending = Switch(tree, two_channels(tree), *bodies).run()
+    assert (ending.state, ending.code, ending.pruned) == ("partial", 3, 1)
+    assert "bad: not published" in ending.message
+    assert "is a link that leads elsewhere" in ending.message
+    assert named(tree) == ["a-1-0.conda"]
+    assert stored_files(tmp_path / "elsewhere") == before  # and nothing of it was pruned
+    assert "bad is not published" in events(tree)
+
+
+def test_where_no_channel_can_be_published_the_run_has_failed(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("mirrortui.mirror.publish.publish", refuse)
+    bodies = [tree.index(table("a-1-0.conda"), channel=name) for name in ("bad", "c")]
+    ending = Switch(tree, two_channels(tree), *bodies).run()
+    assert (ending.state, ending.code) == ("failed", 1)
+    assert "bad, c: not published" in ending.message
+    assert "Check owner and mode" in ending.message
+
+
+def test_a_full_disk_stops_them_all(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("mirrortui.mirror.publish.publish", full)
+    with pytest.raises(NoSpace):
+        Switch(tree, two_channels(tree), tree.index(table("a-1-0.conda"))).run()
+
+
+def test_what_lies_beside_repodata_is_published_and_stays_with_a_subdir_that_vanished(tree: Tree) -> None:
+    tree.put("a-1-0.conda")
+    extras = {
+        PAIR: extra(tree.state, run_exports("a-1-0.conda", "b-1-0.conda"), subdir="linux-64"),
+        ("c", ""): extra(tree.state, channeldata("a", "b")),
+    }
+    config = configured(tree, options=Publish(shards=False, current=False))
+    switch = Switch(tree, config, tree.index(table("a-1-0.conda")))
+    switch.switching.extras = extras
+    assert switch.run() == Ending("done")
+    said = json.loads((tree.folder() / "run_exports.json").read_bytes())
+    assert list(said["packages.conda"]) == ["a-1-0.conda"]
+    about = tree.root / "c" / "channeldata.json"
+    assert list(json.loads(about.read_bytes())["packages"]) == ["a"]
+    gone = Switch(tree, config, missing(tree.state))
+    gone.switching.extras = extras
+    assert gone.run().state == "partial"
+    assert (tree.folder() / "run_exports.json").exists()
+    assert json.loads(about.read_bytes())["packages"]["a"]["subdirs"] == ["linux-64"]
 
 
 # -------------------------------------------------------------------------------------- left-over parts
