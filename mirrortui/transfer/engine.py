@@ -18,7 +18,6 @@ from mirrortui.errors import MirrorError, TransferError, UpstreamError, Upstream
 from mirrortui.mirror.store import from_os
 from mirrortui.naming import display
 from mirrortui.transfer import partfile
-from mirrortui.transfer.behind import LARGE, Behind
 from mirrortui.transfer.direct import Answer, Getter
 from mirrortui.transfer.job import Flight, Job, Outcome
 from mirrortui.transfer.limits import RateLimit
@@ -139,48 +138,32 @@ class Engine:
             part.close()
 
     async def _receive(self, flight: Flight, part: PartFile, answer: Answer) -> None:
+        loop = asyncio.get_running_loop()
+        mark = part.received
         try:
-            if part.job.size - part.received < LARGE:
-                await self._pieces(flight, part, answer, None)
-                return
-            behind = Behind(part)
-            try:
-                await self._pieces(flight, part, answer, behind)
-                await behind.finish()
-            except BaseException:
-                await behind.abandon()
-                raise
+            async with asyncio.timeout(self.stall_seconds) as guard:
+                while True:
+                    amount = 0
+                    if self.limit.rate or not self._running.is_set():
+                        guard.reschedule(None)  # waiting that we ask for is no stall
+                        amount = await self._allowed(part)
+                        guard.reschedule(loop.time() + self.stall_seconds)
+                    piece = await answer.read(amount)
+                    if piece is None:
+                        return
+                    part.write(piece)
+                    size = len(piece)
+                    self.received += size
+                    flight.done = part.received
+                    if amount and size > amount:
+                        await self.limit.take(size - amount)
+                    if part.received - mark >= STALL_BYTES:
+                        mark = part.received
+                        guard.reschedule(loop.time() + self.stall_seconds)
         except TimeoutError:
             raise TransferError(
                 f"brought less than {STALL_BYTES // 1024} KB in {self.stall_seconds:.0f} s", reason="slow"
             ) from None
-
-    async def _pieces(self, flight: Flight, part: PartFile, answer: Answer, behind: Behind | None) -> None:
-        loop = asyncio.get_running_loop()
-        mark, goal = part.received, STALL_BYTES
-        async with asyncio.timeout(self.stall_seconds) as guard:
-            while True:
-                amount = 0
-                if self.limit.rate or not self._running.is_set():
-                    guard.reschedule(None)  # waiting that we ask for is no stall
-                    amount = await self._allowed(part)
-                    guard.reschedule(loop.time() + self.stall_seconds)
-                piece = await answer.read(amount)
-                if piece is None:
-                    return
-                size = len(piece)
-                part.count(size)
-                if behind is None:
-                    part.write(piece)
-                else:
-                    await behind.add(piece)
-                self.received += size
-                flight.done = part.received
-                if amount and size > amount:
-                    await self.limit.take(size - amount)
-                if part.received - mark >= goal:
-                    mark = part.received
-                    guard.reschedule(loop.time() + self.stall_seconds)
 
     async def _allowed(self, part: PartFile) -> int:
         """Wait until reading may go on; returns how much of it, 0 for no limit. A file that is complete has not to wait."""

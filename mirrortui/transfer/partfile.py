@@ -45,19 +45,16 @@ class PartFile:
         self.hash = _new(self.kind)
         self.received = 0
 
-    def count(self, size: int) -> None:
-        """Count what has come; raises `TransferError` (size) when the record's size is passed."""
+    def write(self, data: Any) -> None:
+        """Append; raises `TransferError` (size) when the record's size is passed."""
+        size = len(data)
         if 0 <= self.job.size < self.received + size:
             raise TransferError(f"is longer than the {self.job.size} bytes of its record", reason="size")
-        self.received += size
-
-    def write(self, data: Any) -> None:
-        """Hash and append; the part of this that may be done in a thread."""
-        size = len(data)
         self.hash.update(data)
         done = os.write(self.fd, data)
         while done < size:
             done += os.write(self.fd, memoryview(data)[done:])
+        self.received += size
 
     def verify(self) -> bytes:
         """Return the digest if size and hash are the record's; raises `TransferError` (size, hash) else."""
