@@ -10,20 +10,21 @@ of the earlier ones. The subdir "" stands for the channel.
 import asyncio
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-import httpx
 import msgspec
 
 from mirrortui import naming
 from mirrortui.catalog import cache
 from mirrortui.catalog.body import SECTIONS, split
-from mirrortui.catalog.fetch import Wanted, bring
 from mirrortui.catalog.index import Source
 from mirrortui.errors import BadRepodata
 
-RUN_EXPORTS = Wanted("run_exports", (("run_exports.json.zst", "zst"), ("run_exports.json", "json")))
-CHANNELDATA = Wanted("channeldata", (("channeldata.json", "json"),))
+if TYPE_CHECKING:  # who reads what is cached needs no HTTP client
+    import httpx
+
+    from mirrortui.catalog.fetch import Wanted
 
 Entries = dict[str, dict[str, msgspec.Raw]]
 """A table of both: file name or package name -> entry, each value as its own bytes."""
@@ -38,9 +39,13 @@ class Extra:
     hold: object = field(default=None, repr=False, compare=False)
 
 
-def wanted(subdir: str) -> Wanted:
+def wanted(subdir: str) -> "Wanted":
     """What is fetched for a subdir, or ("") for the channel itself."""
-    return RUN_EXPORTS if subdir else CHANNELDATA
+    from mirrortui.catalog.fetch import Wanted
+
+    if subdir:
+        return Wanted("run_exports", (("run_exports.json.zst", "zst"), ("run_exports.json", "json")))
+    return Wanted("channeldata", (("channeldata.json", "json"),))
 
 
 def folder(state: Path, channel: str, subdir: str) -> Path:
@@ -62,11 +67,13 @@ def _usable(place: Path, source: Source) -> bool:
     return bool(source.folder) and cache.whole(place / source.folder)
 
 
-async def refresh(client: httpx.AsyncClient, state: Path, channel: str, subdir: str, base: str) -> bool:
+async def refresh(client: "httpx.AsyncClient", state: Path, channel: str, subdir: str, base: str) -> bool:
     """Bring the cache up to date from the upstream `base`; tells whether a new body came.
 
     Raises `UpstreamError` or `StateError`; what was cached before stays then.
     """
+    from mirrortui.catalog.fetch import bring
+
     place = folder(state, channel, subdir)
     known = cache.read_source(place)
     if known is not None and not _usable(place, known):

@@ -57,7 +57,6 @@ def verify(config_path: Path | None, as_json: bool, sample: str, repair: bool, t
 
 def _hash(settings: MirrorConfig, share: float, threads: int, repair: bool) -> "tuple[Verified, list[Bad], list[Bad]]":
     """Do one pass under the lock; with `repair` also what is to be fetched again and what cannot be."""
-    from mirrortui.mirror.repair import mend
     from mirrortui.mirror.verify import verify as check
     from mirrortui.worker.keeping import locked
 
@@ -65,7 +64,11 @@ def _hash(settings: MirrorConfig, share: float, threads: int, repair: bool) -> "
         found = check(store, inventory, sample=share, threads=threads, report=_progress(), stopped=lambda: bool(stop))
         if sys.stderr.isatty():
             click.echo("\r\x1b[K", nl=False, err=True)
-        wanted, lost = mend(settings, store, inventory, found.bad) if repair and found.finished else ([], [])
+        wanted, lost = list["Bad"](), list["Bad"]()
+        if repair and found.finished:
+            from mirrortui.mirror.repair import mend
+
+            wanted, lost = mend(settings, store, inventory, found.bad)
     return found, wanted, lost
 
 
