@@ -176,6 +176,11 @@ def has_secret(url: str) -> bool:
     return mask(url) != url
 
 
+def holds_secret(template: str) -> bool:
+    """Tell whether a URL of mirror.toml carries one itself: what `${NAME}` stands for is kept elsewhere."""
+    return has_secret(_VARIABLE.sub("", template).replace("//:@", "//"))
+
+
 def mask(text: str) -> str:
     """Hide `/t/<token>` and `user:password@` wherever they stand in a text."""
     return _USERINFO.sub("***@", _TOKEN.sub("/t/***", text))

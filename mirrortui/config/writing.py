@@ -56,7 +56,7 @@ def save(config: MirrorConfig, path: str | Path) -> None:
     check(config, naming.display(path))
     text = dumps(config)
     urls = [url for channel in config.channels for url in channel.upstreams]
-    secret = any(map(naming.has_secret, (*urls, config.mirror.url, config.transfer.proxy)))
+    secret = any(map(naming.holds_secret, (*urls, config.mirror.url, config.transfer.proxy)))
     mode = 0o600 if secret else 0o644
     try:
         if not secret and path.exists():

@@ -151,7 +151,7 @@ class Switching:
             self.journal.event("warning", warning)
         if switched.written or switched.removed:
             self.changed = True
-            self.journal.event("info", f"{channel.name}: published {switched.records} records")
+            self.journal.event("info", f"{channel.name}: published {_records(switched.records)}")
 
     def _vanished(self, channel: str, subdir: str) -> bool:
         """A subdir that was there and is gone upstream stays published as it was: an index that vanishes deletes nothing."""
@@ -217,3 +217,7 @@ class Switching:
         if item is not None:
             missing = set(item.chosen.index.fns(item.chosen.mask & ~self.verified[pair]))
         return [part for part in parts if part.name[1:].removesuffix(part.suffix) not in missing]
+
+
+def _records(number: int) -> str:
+    return f"{number} record{'' if number == 1 else 's'}"

@@ -317,3 +317,19 @@ def test_displayed_text_is_one_short_printable_line(text: str, limit: int) -> No
 
 def test_a_secret_is_masked_before_a_text_is_cut() -> None:
     assert "hunter2" not in naming.display("x" * 280 + " https://me:hunter2@host/x" + "y" * 100)
+
+
+@pytest.mark.parametrize(
+    ("template", "secret"),
+    [
+        ("https://conda.test/lab", False),
+        ("https://conda.test/t/${TOK}/lab", False),
+        ("https://${USER}:${PW}@conda.test/lab", False),
+        ("https://conda.test/t/tk-123/lab", True),
+        ("https://bob:pw@conda.test/lab", True),
+        ("https://bob:pw@conda.test/t/${TOK}/lab", True),
+        ("https://${USER}:pw@conda.test/lab", True),
+    ],
+)
+def test_what_a_variable_stands_for_is_no_secret_of_the_file(template: str, secret: bool) -> None:
+    assert naming.holds_secret(template) is secret
