@@ -178,7 +178,7 @@ def has_secret(url: str) -> bool:
 
 def holds_secret(template: str) -> bool:
     """Tell whether a URL of mirror.toml carries one itself: what `${NAME}` stands for is kept elsewhere."""
-    return has_secret(_VARIABLE.sub("", template).replace("//:@", "//"))
+    return has_secret(re.sub(r"//[^/@:]*:@", "//", _VARIABLE.sub("", template)))
 
 
 def mask(text: str) -> str:
@@ -192,7 +192,8 @@ def display(text: object, limit: int = 300) -> str:
     Characters that move the cursor, change direction or are no text become their escape (`\x1b`).
     """
     out = []
-    for char in mask(str(text))[: limit + 1]:
+    # Cut first: hiding takes the square of the length, and an upstream chooses it. No secret is as long as the rest.
+    for char in mask(str(text)[: limit + 4096])[: limit + 1]:
         if char.isprintable() and unicodedata.category(char) not in ("Cf", "Co", "Cn"):
             out.append(char)
         else:

@@ -41,7 +41,7 @@ REPODATA = Wanted("repodata", (("repodata.json.zst", "zst"), ("repodata.json", "
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far one subdir is. `phase`: fetch, decode, ready, unchanged, empty, failed; `text` says why it failed."""
+    """How far one subdir is. `phase`: fetch, decode, ready, unchanged, empty, failed, again; `text` says why it failed, 403 of an empty one that may have been refused."""
 
     channel: str
     subdir: str
@@ -81,6 +81,7 @@ async def bring(
     client: httpx.AsyncClient, base: str, wanted: Wanted, known: Source | None, fresh: Path, tick: Tick
 ) -> Source:
     """Ask one place for a file by each of its names: as `fetch`. Raises `UpstreamError`."""
+    refused = False
     for name, encoding in wanted.names:
         url = naming.join_url(base, name)
         headers = {}
@@ -91,6 +92,7 @@ async def bring(
             if response.status_code == 304 and known is not None and headers:
                 return replace(known, checked=time.time())
             if response.status_code in _MISSING and not (response.status_code == 403 and _there(known)):
+                refused |= response.status_code == 403
                 continue
             if response.status_code != 200:
                 raise UpstreamStatus(
@@ -101,7 +103,7 @@ async def bring(
                     retry_after=response.headers.get("retry-after", ""),
                 )
             return await _receive(response, url, wanted.what, encoding, fresh / cache.BODY, tick)
-    return Source(url=naming.mask(base), status="missing", checked=time.time())
+    return Source(url=naming.mask(base), status="missing", checked=time.time(), refused=refused)
 
 
 def _there(known: Source | None) -> bool:
@@ -201,7 +203,7 @@ async def refresh(
         source = await fetch(client, place, upstreams, subdir, fresh, tick)
         if source.status == "missing":
             cache.write_source(place, source)
-            report(Progress(channel, subdir, "empty"))
+            report(Progress(channel, subdir, "empty", text="403" if source.refused else ""))
             return source
         if source.folder:
             cache.write_source(place, source)

@@ -25,6 +25,7 @@ class Source:
     """Where a cached body came from. `status` is ok, or missing (the upstream has no such subdir); times in seconds since 1970.
 
     `encoding` is what the upstream sent (zst or json); the cached body is always zstd. `sha256` is of the body as it was sent.
+    `refused` tells of a missing one that the answer was 403: object stores say so of what is not there, others of a bad token.
     """
 
     url: str
@@ -37,6 +38,7 @@ class Source:
     packed: int = 0
     checked: float = 0.0
     folder: str = ""
+    refused: bool = False
 
 
 @dataclass(frozen=True)

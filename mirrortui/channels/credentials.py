@@ -36,16 +36,21 @@ def upstreams(channel: Channel, env: Mapping[str, str] | None = None) -> tuple[s
                 where=f"upstream of {channel.name}",
                 hint="Set it where the worker is started, for example in the unit's EnvironmentFile",
             )
-        return quote(value, safe="") if _is_secret(match) else value
+        return _encoded(match, value)
 
     return tuple(naming.upstream_url(_VARIABLE.sub(fill, url)) for url in channel.upstreams)
 
 
-def _is_secret(variable: re.Match[str]) -> bool:
-    """Whether it stands for a user, a password or a part of the path."""
+def _encoded(variable: re.Match[str], value: str) -> str:
+    """The value fit for where the variable stands: only what has a meaning there keeps it."""
     url = variable.string
     start = url.find("//") + 2
     end = url.find("/", start) % (len(url) + 1)
+    if url.startswith("/") or variable.start() < start:  # a local path is encoded as a whole later
+        return value
     if variable.start() >= end:
-        return True
-    return variable.start() >= start and "@" in url[variable.end() : end]
+        return quote(value, safe="" if url[: variable.start()].endswith("/t/") else "/")
+    user, at, _ = url[start:end].rpartition("@")
+    if not at or variable.start() - start > len(user):
+        return value
+    return quote(value, safe="" if ":" in user else ":")

@@ -33,7 +33,9 @@ def demo(headless: bool, rate: str, keep: bool, ascii_only: bool) -> int:
         if not headless:
             from mirrortui.tui.app import run
 
-            code = run(made.config_path, ascii=ascii_only)
+            code = run(made.config_path, ascii=ascii_only, home=made.home)
+            if made.home.is_dir():
+                say(f"what was written on screen 4 went to {made.home}; this account's own files are as they were")
             gone = "" if keep else " and its folder removed"
             say(f"the demo ends here: its worker is stopped{gone}; a real sync goes on")
         else:

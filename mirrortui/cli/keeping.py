@@ -4,7 +4,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,8 @@ from mirrortui.naming import display
 from mirrortui.worker.ending import INTERRUPTED
 
 if TYPE_CHECKING:  # the verbs import these rooms when they need them
+    from mirrortui.mirror.inventory import Inventory
+    from mirrortui.mirror.store import Store
     from mirrortui.mirror.verify import Bad, Verified
 
 MOST = 20
@@ -39,6 +41,7 @@ def verify(config_path: Path | None, as_json: bool, sample: str, repair: bool, t
     if not as_json:
         _tell(found)
     code = None
+    beyond = [bad for bad in lost if bad.reason != "unreadable"]
     if repair and found.bad and found.finished:
         code, left = _repair(settings, path, wanted) if wanted else (0, [])
         lost += left
@@ -46,6 +49,10 @@ def verify(config_path: Path | None, as_json: bool, sample: str, repair: bool, t
         emit(_as_json(found, code, lost))
     elif found.finished:
         _tell_what_next(settings, found, None if code is None else lost)
+        if beyond:
+            say(
+                "what only a snapshot needs no run fetches, and it is kept: bring the file back, or delete the snapshot"
+            )
     if not found.finished:
         whole = "stopped; the next “mirrortui verify” goes on from here"
         say(whole if share >= 1 else "stopped; a sample is not gone on with, the next one is another")
@@ -69,7 +76,21 @@ def _hash(settings: MirrorConfig, share: float, threads: int, repair: bool) -> "
             from mirrortui.mirror.repair import mend
 
             wanted, lost = mend(settings, store, inventory, found.bad)
+        elif found.bad:
+            from mirrortui.mirror.repair import doubt
+
+            with suppress(MirrorError):  # where nothing can be noted, there is still what was found to tell
+                doubt(inventory, found.bad)
+        _tell_unknown(settings, store, inventory)
     return found, wanted, lost
+
+
+def _tell_unknown(settings: MirrorConfig, store: "Store", inventory: "Inventory") -> None:
+    from mirrortui.mirror.named import strange
+
+    pairs = ((channel.name, subdir) for channel in settings.channels for subdir in channel.subdirs)
+    if unknown := strange(store, inventory, pairs):
+        say(f"nothing is known of {count(unknown, 'file')} here yet: run “mirrortui sync” first")
 
 
 @contextmanager

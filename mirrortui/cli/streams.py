@@ -2,6 +2,7 @@
 
 import io
 import os
+import select
 import sys
 from typing import Any
 
@@ -21,9 +22,12 @@ class _Stdout(io.FileIO):
 
     def write(self, data: Any, /) -> int:
         try:
-            return super().write(data) or 0
+            while (written := super().write(data)) is None:  # another program has made it non-blocking
+                select.select((), (self,), ())
         except OSError as error:
             raise Unprinted(error) from error
+        else:
+            return written
 
 
 def set_up() -> None:

@@ -78,7 +78,7 @@ def _condarc(stage: Stage, published: tuple[clients.PublishedChannel, ...], say:
     settings = stage.config
     upstreams = {channel.name: channel.upstreams for channel in settings.channels}
     rc = clients.build(published, settings.mirror.url, profile="user", order=settings_order(stage), upstreams=upstreams)
-    path = stage.folder / "home" / ".condarc"
+    path = stage.home / ".condarc"
     receipt = clients.write(clients.preview(rc, path))
     say("condarc", f"{len(rc.entries)} keys in {receipt.path}")
     return rc.mapping()

@@ -28,6 +28,11 @@ class Stage:
     config_path: Path
     built_in: float
 
+    @property
+    def home(self) -> Path:
+        """What stands for the operator's home: the demo writes clients' files here and nowhere else."""
+        return self.folder / "home"
+
 
 @contextlib.contextmanager
 def stage(*, rate: int, keep: bool = False) -> Iterator[Stage]:

@@ -211,6 +211,12 @@ class Inventory:
         sql = "select fn from file where folder=? and verified <= 0"
         return {str(row[0]) for row in self._query(sql, (self._id(channel, subdir),))}
 
+    def doubts(self) -> tuple[int, int]:
+        """The number of doubted files in all subdirs: those that the metadata names, and those that it dropped."""
+        sql = "select count(*) - count(dropped), count(dropped) from file where verified <= 0"
+        rows = self._query(sql)
+        return rows[0] if rows else (0, 0)  # type: ignore[return-value]  # as the columns are
+
     def mark_dropped(self, channel: str, subdir: str, fns: Iterable[str], when: float | None) -> None:
         """Note since when the metadata no longer names files (None: it names them again)."""
         folder = self._id(channel, subdir, make=True)

@@ -1,11 +1,12 @@
 """What the live metadata names, against what the inventory vouches for: neither is taken for the truth on the other."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
 from mirrortui import naming
 from mirrortui.errors import MirrorError
+from mirrortui.mirror import retention
 from mirrortui.mirror.inventory import Entry, Inventory
 from mirrortui.mirror.records import Record, blocks
 from mirrortui.mirror.store import Store
@@ -26,13 +27,17 @@ def unvouched(store: Store, inventory: Inventory, pair: Pair) -> list[Entry]:
             row = known.get(fn)
             vouched = row is not None and (row[2].hex() == record.sha256 or record.fits(row[2], row[1]))
             if not vouched and naming.is_file_name(fn):
-                out.append(_entry(fn, record))
+                out.append(record.entry(fn))
     return out
 
 
 def orphans(store: Store, inventory: Inventory, pair: Pair) -> list[str]:
-    """Names of package files, links and folders in a subdir that neither inventory nor metadata know."""
-    rest = store.names(*pair) | _others(store.folder(*pair))
+    """Names of package files, links and folders in a subdir that neither inventory nor metadata know, nor any snapshot.
+
+    A snapshot that cannot be read may name any file.
+    """
+    there = store.names(*pair)
+    rest = there | _others(store.folder(*pair))
     rest -= {row[0] for row in inventory.known(*pair)}
     if not rest:
         return []
@@ -42,17 +47,18 @@ def orphans(store: Store, inventory: Inventory, pair: Pair) -> list[str]:
     except MirrorError:
         if inventory.published(*pair) is not None:  # nobody knows what it names
             return []
-    return sorted(rest)
+    return sorted(rest - retention.named(store, pair, rest & there))
+
+
+def strange(store: Store, inventory: Inventory, pairs: Iterable[Pair]) -> int:
+    """The number of package files in subdirs that the inventory has never heard of: its state was lost, or is new."""
+    known = set(inventory.folders())
+    return sum(len(store.names(*pair)) for pair in set(pairs) - known)
 
 
 def _records(folder: Path) -> Iterator[tuple[str, Record]]:
     for block in blocks(folder):
         yield from block.items()
-
-
-def _entry(fn: str, record: Record) -> Entry:
-    size = record.size if isinstance(record.size, int) and record.size > 0 else -1
-    return Entry(fn, size, 0, next(iter(record.digests.values()), b""))
 
 
 def _others(folder: Path) -> set[str]:

@@ -25,7 +25,7 @@ MARK = ".mirrortui"
 ID = "id"
 """In the state folder: by it a state is known that was moved to another folder or machine."""
 
-_UNLOCKABLE = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS)
+_UNLOCKABLE = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EBADF)  # the last: NFS, opened for reading
 _MOST = 4096
 
 
@@ -64,7 +64,8 @@ def owned(root: Path, state: Path) -> Iterator[None]:
                 where=str(root),
                 hint=f"Use one configuration and one state for a root; if that mirror is gone, remove {path}",
             )
-        if found is None or found.id != me.id:
+        writable = fcntl.fcntl(fd, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDWR
+        if writable and (found is None or found.id != me.id):
             with reporting(path):
                 os.ftruncate(fd, 0)
                 os.pwrite(fd, msgspec.json.encode(me), 0)
@@ -74,13 +75,14 @@ def owned(root: Path, state: Path) -> Iterator[None]:
 
 
 def _open(path: Path) -> int:
-    """-1 where the tree may only be read: then nobody here changes it."""
-    try:
-        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
-    except OSError as error:
-        if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOENT):
-            return -1
-        raise
+    """Another account's mark can at least be read and locked; -1 where there is none and none can be made."""
+    for mode in (os.O_RDWR | os.O_CREAT, os.O_RDONLY):
+        try:
+            return os.open(path, mode | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
+        except OSError as error:
+            if error.errno not in (errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOENT):
+                raise
+    return -1
 
 
 def _lock(fd: int, path: Path) -> None:
@@ -100,7 +102,7 @@ def _lock(fd: int, path: Path) -> None:
 def _read(fd: int) -> Owner | None:
     try:
         return msgspec.json.decode(os.pread(fd, _MOST, 0), type=Owner)
-    except msgspec.DecodeError:  # new, or cut off by a crash
+    except (msgspec.DecodeError, UnicodeError):  # new, or cut off by a crash
         return None
 
 

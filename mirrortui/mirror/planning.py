@@ -3,7 +3,7 @@
 import hashlib
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import msgspec
@@ -114,7 +114,12 @@ def plan(
     if needed > disk.free:
         needed = max(needed - held(), 0)
     limit = quantities.rate(config.transfer.limit)
-    notes = [*warnings, *_warnings(todo, needed, disk), *(broken_words(b) for b in broken[:SAMPLE])]
+    notes = [
+        *warnings,
+        *_vanished(todo, inventory),
+        *_warnings(todo, needed, disk),
+        *(broken_words(b) for b in broken[:SAMPLE]),
+    ]
     if config.prune.enabled:
         notes += retention.doubts(Store(config.root), (s.channel for s in subdirs))
     if not confirmed:
@@ -181,11 +186,19 @@ def _sum(pair: tuple[str, str], item: SubdirWork) -> SubdirPlan:
     )
 
 
+def _vanished(todo: Work, inventory: Inventory) -> Iterator[str]:
+    for pair, item in todo.items():
+        last = inventory.published(*pair)
+        if item.chosen.index.folder is None and last is not None and last.records:
+            yield f"{'/'.join(pair)} is not upstream any more; what was mirrored of it stays published as it is"
+
+
 def _warnings(todo: Work, needed: int, disk: Disk) -> list[str]:
     out = []
     unchecked = sum(int(item.check.sum()) for item in todo.values())
     if unchecked:
-        out.append(f"{unchecked} files on disk were never verified here; the run hashes them first")
+        files, them = ("1 file on disk was", "it") if unchecked == 1 else (f"{unchecked} files on disk were", "them")
+        out.append(f"{files} never verified here; the run hashes {them} first")
     unknown = sum(int(((item.add | item.replace) & (item.chosen.index.size < 0)).sum()) for item in todo.values())
     if unknown:
         out.append(f"{unknown} files to fetch have no size in the index; the byte figures leave them out")

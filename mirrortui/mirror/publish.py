@@ -61,6 +61,7 @@ def publish(
     staged: dict[tuple[str, str], Path] = {}
     fresh: dict[str, Published] = {}
     names: dict[str, set[str]] = {}
+    unmade: set[str] = set()
     change: channeldata.Change | None = None
     by_key = {key_of(item, options): item for item in items}
     try:
@@ -75,6 +76,7 @@ def publish(
                 out = stage(folder, item, options, scratch)
             names[item.subdir] = set(out)
             if set(wanted(options, run_exports=item.run_exports is not None)) - set(out):
+                unmade.add(item.subdir)
                 done.warnings.append(f"{channel}/{item.subdir}: the cached run_exports cannot be read and is left out")
             staged |= {(item.subdir, name): path for name, path in out.items()}
         with _warning(done):
@@ -82,13 +84,16 @@ def publish(
         if fresh or change:
             store.flush()
         _switch_all(store, channel, staged, done)
+        unmade |= {subdir for subdir, _ in staged}  # without a key they are not taken for unchanged by the next run
         with _warning(done):
             if change and channeldata.apply(inventory, channel, change):
                 (done.written if change.staged else done.removed).append(change.target)
         for subdir, published in fresh.items():
             folder = store.folder(channel, subdir)
             done.removed += _remove_others(folder, names[subdir])
-            inventory.set_published(channel, subdir, as_left(published, folder))
+            inventory.set_published(
+                channel, subdir, as_left(published._replace(key="") if subdir in unmade else published, folder)
+            )
     finally:
         for path in (*staged.values(), *((change.staged,) if change and change.staged else ())):
             path.unlink(missing_ok=True)

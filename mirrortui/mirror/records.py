@@ -11,6 +11,7 @@ import zstandard
 from mirrortui.catalog.body import INNER, split
 from mirrortui.catalog.revisions import SUFFIXES, file_names
 from mirrortui.errors import BadRepodata, TargetError
+from mirrortui.mirror.inventory import Entry
 from mirrortui.mirror.staging import JSON
 from mirrortui.naming import display
 
@@ -34,6 +35,11 @@ class Record(msgspec.Struct, gc=False):
                 with suppress(ValueError):
                     out[kind] = bytes.fromhex(text)
         return out
+
+    def entry(self, fn: str) -> Entry:
+        """The file it describes: size -1 if it says none, digest empty if it has none."""
+        size = self.size if isinstance(self.size, int) and self.size > 0 else -1
+        return Entry(fn, size, 0, next(iter(self.digests.values()), b""))
 
     def fits(self, digest: bytes, size: int) -> bool:
         """Tell whether a file is the one that is meant; one without a hash has only its size to be known by."""
@@ -117,10 +123,15 @@ def named_in(folder: Path, fns: set[str]) -> set[str]:
     """
     if not fns:
         return set()
+    return fns & names_in(folder)
+
+
+def names_in(folder: Path) -> set[str]:
+    """All files that a snapshot's folder names, read and raising as for `named_in`."""
     try:
         text = zstandard.ZstdDecompressor().decompress((folder / NAMES).read_bytes())
-        return fns.intersection(text.decode().split("\n"))
+        return set(filter(None, text.decode().split("\n")))
     except (OSError, zstandard.ZstdError, ValueError):
         if not (folder / JSON).is_file():
             raise BadRepodata("is not there", where=display(folder / JSON)) from None
-        return {fn for block in blocks(folder) for fn in fns & block.keys()}
+        return {fn for block in blocks(folder) for fn in block}

@@ -11,9 +11,12 @@ from mirrortui.mirror import channeldata, metadata, publish, retention, shards, 
 from mirrortui.mirror.digests import Reader
 from mirrortui.mirror.faults import Bad
 from mirrortui.mirror.inventory import Inventory
+from mirrortui.mirror.records import records
 from mirrortui.mirror.store import Store, reporting
 
 Pair = tuple[str, str]
+
+_WRONG = ("hash", "size")
 
 
 def mend(config: MirrorConfig, store: Store, inventory: Inventory, bad: Iterable[Bad]) -> tuple[list[Bad], list[Bad]]:
@@ -36,8 +39,8 @@ def distrust(store: Store, inventory: Inventory, bad: Iterable[Bad]) -> tuple[li
     """Cease to trust bad files; returns those that the next run is to bring anew, and those that it cannot.
 
     A file that the metadata names stays until another takes its place: with an upstream that is away, or a memory
-    that flips bits, nothing is lost by trying; and it stays known as bad. One that is on its way out is removed; if a
-    snapshot names it, it is lost. Of an unreadable one the disk is to be looked at first, and what a snapshot holds
+    that flips bits, nothing is lost by trying; and it stays known as bad. One that is on its way out is removed,
+    unless a snapshot names it: then it stays, bad, and is told as lost as long as one does. Of an unreadable one the disk is to be looked at first, and what a snapshot holds
     itself is upstream no more. Metadata is published anew, whatever its files look like.
     """
     wanted, lost = list[Bad](), list[Bad]()
@@ -54,15 +57,35 @@ def distrust(store: Store, inventory: Inventory, bad: Iterable[Bad]) -> tuple[li
             continue
         known = inventory.entries(*pair)
         again = {fn for fn, item in packages.items() if item.reason != "unreadable"}
+        again -= _frozen_only(store, pair, again - known.keys())
         leaving = {fn for fn in again if fn in known and known[fn].dropped is not None}
         needed = retention.named(store, pair, leaving) if leaving else set()
-        store.remove(*pair, leaving)
+        useless = leaving - needed
+        store.remove(*pair, useless)
         gone = {fn for fn in again if packages[fn].reason == "missing"}
-        inventory.forget(*pair, leaving | gone)
-        inventory.doubt(*pair, again - leaving - gone)
+        inventory.forget(*pair, useless | gone)
+        inventory.doubt(*pair, again - useless - gone)
         wanted += [item for fn, item in packages.items() if fn in again - leaving]
         lost += [item for fn, item in packages.items() if fn in needed or fn not in again]
     return wanted, lost
+
+
+def _frozen_only(store: Store, pair: Pair, fns: set[str]) -> set[str]:
+    """Which of the files that the inventory does not know no live metadata names: a snapshot vouches for them."""
+    try:
+        return fns - records(store.folder(*pair), fns).keys() if fns else fns
+    except MirrorError:  # then it may name any of them
+        return set()
+
+
+def doubt(inventory: Inventory, bad: Iterable[Bad]) -> None:
+    """Note which packages of the tree are bad, so that the next run looks at them; nothing else is done about them.
+
+    A missing one needs no note. Raises `StateError` where the inventory cannot be written.
+    """
+    for pair, mine in _by_folder(bad).items():
+        if pair[0].partition("/")[0] != snapshots.FOLDER:
+            inventory.doubt(*pair, [fn for fn, item in mine.items() if _is_package(item) and item.reason in _WRONG])
 
 
 def _distrust_metadata(store: Store, inventory: Inventory, item: Bad) -> None:

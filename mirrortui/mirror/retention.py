@@ -69,21 +69,20 @@ def keep_replaced(store: Store, inventory: Inventory, pair: Pair, fns: set[str])
 
     A file that is not the one a snapshot means (it was lost, and another fetched since) is of no use to it.
     """
-    known = inventory.entries(*pair)
-    for doubted in inventory.doubted(*pair):
-        known.pop(doubted, None)
+    known, doubted = inventory.entries(*pair), inventory.doubted(*pair)
     for place in places(store):
         folder = place.joinpath(*pair)
         if not folder.is_dir():
             continue
         try:
-            missing = {fn for fn in named_in(folder, fns) if fn in known and not (folder / fn).exists()}
+            missing = {fn for fn in named_in(folder, fns) if fn not in doubted and not (folder / fn).exists()}
             meant = records(folder, missing) if missing else {}
         except MirrorError:
-            missing, meant = {fn for fn in fns if fn in known and not (folder / fn).exists()}, {}
+            missing, meant = {fn for fn in fns if fn not in doubted and not (folder / fn).exists()}, {}
         for fn in missing:
-            live, entry = store.package(*pair, fn), known[fn]
-            useless = fn in meant and not meant[fn].fits(entry.digest, entry.size)
+            live, entry = store.package(*pair, fn), known.get(fn)
+            # One that the inventory does not know (it was lost) is kept too: that it is of no use is not known.
+            useless = entry is not None and fn in meant and not meant[fn].fits(entry.digest, entry.size)
             if not useless and live.is_file():
                 with reporting(folder / fn):
                     clone(live, folder / fn)

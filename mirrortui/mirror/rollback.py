@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mirrortui.errors import RefusedError
-from mirrortui.mirror import channeldata, metadata, publish, retention, shards, snapshots
+from mirrortui.mirror import channeldata, lacking, metadata, publish, retention, shards, snapshots
 from mirrortui.mirror.inventory import Entry, Inventory, Published
 from mirrortui.mirror.mark import Snapshot
 from mirrortui.mirror.records import Record, named_in, number, records
@@ -36,7 +36,9 @@ def roll_back(store: Store, inventory: Inventory, name: str) -> list[Pair]:
         gone += _gone(store, inventory, place, pair, meant)
     if gone:
         raise RefusedError(
-            f"{len(gone)} packages of snapshot {name} are gone, for example {gone[0]}", hint="Nothing was changed"
+            f"{lacking.packages(len(gone))} of snapshot {name} {'is' if len(gone) == 1 else 'are'} gone, "
+            f"for example {gone[0]}",
+            hint="Nothing was changed",
         )
     for pair in snapshot.subdirs:
         with reporting(store.prepare(*pair)):
@@ -57,7 +59,9 @@ def _refuse_damaged(place: Path, snapshot: Snapshot) -> None:
     if bad := metadata.frozen(place):
         why = f"{bad[0].path} ({bad[0].reason}{f', {bad[0].found}' if bad[0].found else ''})"
         more = f" and {len(bad) - 1} more" if len(bad) > 1 else ""
-        raise RefusedError(f"snapshot {snapshot.name} is damaged: {why}{more}", hint="Nothing was changed")
+        raise RefusedError(
+            f"snapshot {snapshot.name} is damaged: {why}{more}", hint=f"Nothing was changed. {snapshots.MENDS}"
+        )
     found = sum(number(place.joinpath(*pair)) for pair in snapshot.subdirs)
     if found != snapshot.records:
         raise RefusedError(

@@ -16,12 +16,13 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from mirrortui import naming
-from mirrortui.errors import MirrorError, RefusedError, TargetError, UsageError
+from mirrortui.errors import BadRepodata, MirrorError, RefusedError, TargetError, UsageError
 from mirrortui.mirror import channeldata, digests, mark, publish, shards
 from mirrortui.mirror.inventory import Inventory
 from mirrortui.mirror.mark import Snapshot
@@ -30,6 +31,8 @@ from mirrortui.mirror.staging import JSON, ORDER
 from mirrortui.mirror.store import Store, reporting
 
 FOLDER = "snapshots"
+
+MENDS = "“mirrortui verify --repair” mends it where the same file is still published"
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _NO_LINKS = frozenset({errno.EXDEV, errno.EPERM, errno.EMLINK, errno.EOPNOTSUPP, errno.ENOSYS})
@@ -213,16 +216,32 @@ def delete(store: Store, inventory: Inventory, name: str) -> None:
 
 
 def diff(store: Store, one: str, other: str = "", live: Iterable[Pair] = ()) -> list[Difference]:
-    """What changed from one snapshot to another, or to what is published now in the subdirs `live`."""
+    """What changed from one snapshot to another, or to what is published now in the subdirs `live`.
+
+    Raises `RefusedError` for a damaged snapshot, `BadRepodata` for damaged live metadata.
+    """
     first, second = get(store, one), get(store, other) if other else None
     base = store.root / FOLDER / other if second else store.root
     out = []
     for pair in dict.fromkeys((*first.subdirs, *(second.subdirs if second else live))):
-        before = records(store.root.joinpath(FOLDER, one, *pair))
-        found = Difference(*pair, *_compare(before, blocks(base.joinpath(*pair))))
+        with _telling(one):
+            before = records(store.root.joinpath(FOLDER, one, *pair))
+        with _telling(other):
+            found = Difference(*pair, *_compare(before, blocks(base.joinpath(*pair))))
         if found.added or found.removed or found.replaced:
             out.append(found)
     return out
+
+
+@contextmanager
+def _telling(name: str) -> Iterator[None]:
+    """Say of which snapshot it is that metadata cannot be read; "" stands for the live one."""
+    try:
+        yield
+    except BadRepodata as error:
+        if not name:
+            raise
+        raise RefusedError(f"snapshot {name} is damaged: {error.where}: {error.what}", hint=MENDS) from error
 
 
 def _compare(before: dict[str, Record], after: Iterable[dict[str, Record]]) -> tuple[tuple[str, ...], ...]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from mirrortui.errors import MirrorError
-from mirrortui.mirror import metadata, named, retention, snapshots
+from mirrortui.mirror import lacking, metadata, named, retention, snapshots
 from mirrortui.mirror.faults import Bad
 from mirrortui.mirror.inventory import Entry, Inventory
 from mirrortui.mirror.records import records
@@ -41,7 +41,7 @@ class Verified:
     """What a pass has found so far. `skipped` files had been hashed in an earlier, unfinished pass.
 
     `metadata` files were hashed besides. `orphans` are package files, and links with a package's name, in mirrored
-    folders that neither inventory nor published metadata know, as paths below the root; they are looked for at the end.
+    folders that neither inventory nor metadata (live or a snapshot's) know, as paths below the root; they are looked for at the end.
     """
 
     files: int = 0
@@ -78,6 +78,7 @@ def verify(
     """Hash all known files, or a random share of them (`sample`, 0 to 1), what snapshots hold themselves, and all metadata.
 
     Files that the metadata names otherwise than the inventory are hashed against their records, whatever the share.
+    What a snapshot names and nobody has any more is looked for at the end, by name.
 
     A whole pass that is stopped is gone on with by the next one: files hashed since it began are not hashed
     again. `inventory` must be open for writing. `report` and `stopped` are called in this thread, some times a second.
@@ -95,7 +96,8 @@ def verify(
             count, size = len(chosen), sum(entry.size for entry in chosen)
         out.files_total, out.bytes_total = out.files_total + count, out.bytes_total + size
         groups.append(_grouped(pair, store.folder(*pair), entries, live=True))
-    for pair, folder, held in (*_held(store, inventory), *_unvouched(store, inventory)):
+    strange = list(_unvouched(store, inventory))
+    for pair, folder, held in (*_held(store, inventory), *strange):
         out.files_total += len(held)
         out.bytes_total += sum(entry.size for entry in held)
         groups.append(_grouped(pair, folder, held, live=False))
@@ -103,6 +105,8 @@ def verify(
     work.run(group for some in groups for group in some)
     found = metadata.verify(store, inventory, threads=work.threads, stopped=stopped)
     out.metadata, out.bad = found.files, out.bad + found.bad
+    told = {(*pair, entry.fn) for pair, _, held in strange for entry in held}
+    out.bad += lacking.missing(store, inventory, told, found.bad, stopped)
     if not stopped():
         out.orphans = sorted(_orphans(store, inventory))
         out.finished = True
@@ -154,7 +158,9 @@ def _held(store: Store, inventory: Inventory) -> Iterator[tuple[Pair, Path, list
 
 def _unvouched(store: Store, inventory: Inventory) -> Iterator[tuple[Pair, Path, list[Entry]]]:
     for pair in inventory.folders():
-        if entries := named.unvouched(store, inventory, pair):
+        entries = named.unvouched(store, inventory, pair)
+        entries += lacking.unknown(store, inventory, pair, {entry.fn for entry in entries})
+        if entries:
             yield pair, store.folder(*pair), entries
 
 

@@ -8,9 +8,9 @@ import asyncio
 import contextlib
 import itertools
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 
@@ -33,6 +33,7 @@ INLINE = 1 << 20
 MAX_TAG = 256
 
 Done = Callable[[Outcome], None]
+T = TypeVar("T")
 
 
 class Engine:
@@ -82,12 +83,13 @@ class Engine:
         job = flight.job
         if job.check:
             digest = await asyncio.to_thread(partfile.check, job)
+            if digest is None and not job.replace and job.final.exists():
+                # Published metadata may name what lies there: the new file waits until that has been switched.
+                job = flight.job = job._replace(final=next_path(job.part), replace=True)
+                digest = await asyncio.to_thread(partfile.check, job)  # perhaps an earlier run has brought it
             if digest is not None:
                 found = job.final.stat()
                 return Outcome(job, "adopted", found.st_size, found.st_mtime_ns, digest)
-            if not job.replace and job.final.exists():
-                # Published metadata may name what lies there: the new file waits until that has been switched.
-                job = flight.job = job._replace(final=next_path(job.part), replace=True)
         course = Course(job.urls, self.retries, job.size)
         while (url := course.next(self.hosts)) is not None:
             host = host_of(url)
@@ -139,24 +141,22 @@ class Engine:
 
     async def _receive(self, flight: Flight, part: PartFile, answer: Answer) -> None:
         loop = asyncio.get_running_loop()
-        mark = part.received
+        mark, granted = part.received, 0
         try:
             async with asyncio.timeout(self.stall_seconds) as guard:
                 while True:
-                    amount = 0
-                    if self.limit.rate or not self._running.is_set():
-                        guard.reschedule(None)  # waiting that we ask for is no stall
-                        amount = await self._allowed(part)
-                        guard.reschedule(loop.time() + self.stall_seconds)
-                    piece = await answer.read(amount)
+                    if not self._running.is_set() or (self.limit.rate and not granted):
+                        granted += await _no_stall(guard, self._allowed(part))
+                    piece = await answer.read(granted)
                     if piece is None:
                         return
                     part.write(piece)
                     size = len(piece)
                     self.received += size
                     flight.done = part.received
-                    if amount and size > amount:
-                        await self.limit.take(size - amount)
+                    if granted and size > granted:
+                        await _no_stall(guard, self.limit.take(size - granted))
+                    granted = max(granted - size, 0) if self.limit.rate else 0
                     if part.received - mark >= STALL_BYTES:
                         mark = part.received
                         guard.reschedule(loop.time() + self.stall_seconds)
@@ -175,6 +175,18 @@ class Engine:
         await self.limit.take(amount)
         await self._running.wait()
         return amount
+
+
+async def _no_stall(guard: asyncio.Timeout, wait: Awaitable[T]) -> T:
+    """Wait for what we ask for ourselves: that time is none in which the upstream brings nothing."""
+    loop, end = asyncio.get_running_loop(), guard.when()
+    began = loop.time()
+    guard.reschedule(None)
+    try:
+        return await wait
+    finally:
+        if end is not None:
+            guard.reschedule(end + loop.time() - began)
 
 
 async def _resume(part: PartFile, tag: str) -> int:

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from mirrortui.errors import UpstreamError, UpstreamStatus, UpstreamUnreachable
-from mirrortui.transfer.retry import backoff, retry_after
+from mirrortui.transfer.retry import MAX_BACKOFF, backoff, retry_after
 
 T = TypeVar("T")
 
@@ -34,7 +34,9 @@ def passing(error: UpstreamError, attempt: int) -> float | None:
     if isinstance(error, UpstreamStatus):
         if error.status not in (408, 425, 429) and error.status < 500:
             return None
-        return retry_after(error.retry_after) or backoff(attempt)
+        return min(
+            retry_after(error.retry_after) or backoff(attempt), MAX_BACKOFF
+        )  # every channel waits for each index
     if isinstance(error, UpstreamUnreachable) and "TLS" not in error.what:
         return backoff(attempt)
     return None

@@ -76,13 +76,13 @@ def backoff(attempt: int, rng: random.Random | None = None) -> float:
 def retry_after(value: str, now: float | None = None) -> float | None:
     """Seconds that a Retry-After header asks for (a number or an HTTP date), capped; None if it says nothing."""
     value = value.strip()
-    if value.isdigit():
+    if value.isdecimal():
         return min(float(value), MAX_RETRY_AFTER)
     try:
-        moment = email.utils.parsedate_to_datetime(value)
-    except (ValueError, TypeError):
+        moment = email.utils.parsedate_to_datetime(value).timestamp()
+    except (ValueError, TypeError, OverflowError):  # also a day that no clock knows
         return None
-    return min(max(0.0, moment.timestamp() - (time.time() if now is None else now)), MAX_RETRY_AFTER)
+    return min(max(0.0, moment - (time.time() if now is None else now)), MAX_RETRY_AFTER)
 
 
 def host_of(url: str) -> str:
@@ -98,9 +98,13 @@ def _host(base: str) -> str:
 
 @dataclass(slots=True)
 class Host:
-    """One host's health, shared by all transfers from it. Times are the monotonic clock's."""
+    """One host's health, shared by all transfers from it. Times are the monotonic clock's.
+
+    `asked` says why it is blocked: it asked for a pause itself, or failed again and again.
+    """
 
     blocked_until: float = 0.0
+    asked: bool = False
     failures: int = 0
     busy: int = 0
     breaks: int = 0
@@ -143,12 +147,16 @@ class Hosts:
         if isinstance(error, Busy):
             host.busy += 1
             wait = backoff(host.busy) if error.wait is None else error.wait
-            host.blocked_until = max(host.blocked_until, now + wait)
+            self._block(host, now + wait, asked=True)
         elif error.reason in ("server", "network", "slow"):
             host.failures += 1
             if host.failures >= BREAKER_FAILURES:
                 host.failures, host.breaks = 0, host.breaks + 1
-                host.blocked_until = max(host.blocked_until, now + self.breaker_seconds)
+                self._block(host, now + self.breaker_seconds, asked=False)
+
+    def _block(self, host: Host, until: float, *, asked: bool) -> None:
+        if until > host.blocked_until:
+            host.blocked_until, host.asked = until, asked
 
 
 class Course:

@@ -263,10 +263,11 @@ def run(
     screen: str = "",
     read_only: bool = False,
     refresh_hz: float = 4.0,
+    home: Path | None = None,
 ) -> int:
     """Open the interface; returns the exit code. Without a file it opens on a fresh draft.
 
-    `screen` is setup, plan, sync, clients or history; where nothing is asked for, a run at work is shown. Raises `ConfigError` for a mirror.toml that cannot be read.
+    `screen` is setup, plan, sync, clients or history; where nothing is asked for, a run at work is shown. `home` stands for / and ~ where clients' files are offered. Raises `ConfigError` for a mirror.toml that cannot be read.
     """
     refused = terminal.refusal(sys.stdin.isatty(), sys.stderr.isatty(), os.environ)
     if refused:
@@ -274,7 +275,7 @@ def run(
         return 2
     from mirrortui.tui.live import LiveRooms
 
-    rooms = LiveRooms()
+    rooms = LiveRooms(home)
     saved = rooms.load(config_path) if config_path is not None and config_path.is_file() else None
     config = saved or rooms.fresh()
     screen = screen or ("sync" if at_work(rooms.journal, config.state) else "setup")

@@ -70,6 +70,7 @@ ACTS = (
     Act("sync.limit", "l", "limit", "limit", "Change the bandwidth limit of the run", "sync", show=True, palette=True),
     Act("sync.retry", "r", "retry", "retry", "Try what failed again; in a run when its other transfers are in", "sync", show=True, palette=True),
     Act("sync.freeze", "f", "freeze", "freeze", "Hold the picture still; the run goes on", "sync", show=True, palette=True),
+    Act("sync.why", "enter", "why", "why", "Everything about what failed", "sync"),
     Act("sync.zoom", "z", "zoom", "zoom", "Give the pane the whole screen, or back", "sync", show=True),
     # ---- clients
     Act("clients.diff", "d", "diff", "diff", "Preview or difference to the present file", "clients", show=True, palette=True),

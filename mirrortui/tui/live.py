@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mirrortui import config as toml
-from mirrortui.config import Channel, Mirror, MirrorConfig, Selection
+from mirrortui.config import Mirror, MirrorConfig, Selection
 from mirrortui.errors import MirrorError
 from mirrortui.mirror.plan import Plan
 from mirrortui.tui.draft import pairs, tick
@@ -56,7 +56,8 @@ def _wrong(word: str, error: MirrorError) -> Wrong:
 class LiveRooms:
     """`Rooms` over this program's own rooms."""
 
-    def __init__(self) -> None:
+    def __init__(self, home: Path | None = None) -> None:
+        self._home = home
         self._survey: Survey | None = None
         self._place = ("", "")
         self._surveyed: set[Pair] = set()
@@ -195,8 +196,7 @@ class LiveRooms:
         """Ask upstream which subdirs there are."""
         from mirrortui.worker.indexing import discover_in_child
 
-        entry: Channel = config.channel(channel)
-        found: tuple[str, ...] = await discover_in_child(config, entry)
+        found: tuple[str, ...] = await discover_in_child(config, config.channel(channel))
         return found
 
     # ------------------------------------------------------------------------------------------- the run
@@ -257,7 +257,9 @@ class LiveRooms:
         """User, system, and system with the keys locked."""
         from mirrortui import clients
 
-        user, system = Path(clients.target("user")), Path(clients.target("system"))
+        user, system = clients.target("user"), clients.target("system")
+        if self._home is not None:
+            user, system = clients.target("user", env={}, home=self._home), self._home / system.relative_to("/")
         return (
             Profile("user", "this account", user),
             Profile("system", "everyone on this host", system),

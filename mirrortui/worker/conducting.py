@@ -34,8 +34,7 @@ async def conduct(run: Run) -> Ending:
     while not work.done():
         await asyncio.wait((work,), timeout=TICK)
         ticks += 1
-        if not stopped:
-            run.tick()
+        run.tick()
         if ticks % 2 == 0 and run.obey(run.journal.commands()):
             stop("stopping, as asked; what was received is kept")
     if run.engine is not None and run.progress.subdirs:

@@ -3,7 +3,6 @@
 import asyncio
 import importlib.metadata
 import os
-import re
 import stat
 import sys
 import time
@@ -11,7 +10,6 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from mirrortui import clients
 from mirrortui.catalog import cache
@@ -20,7 +18,7 @@ from mirrortui.errors import MirrorError
 from mirrortui.mirror import metadata, snapshots
 from mirrortui.mirror.inventory import Inventory
 from mirrortui.mirror.store import Store, read_only
-from mirrortui.naming import display, has_secret
+from mirrortui.naming import display, holds_secret
 from mirrortui.transfer.client import open_client
 from mirrortui.transfer.transport import transport_name
 from mirrortui.worker import launch, lock, schema
@@ -157,7 +155,9 @@ def _indexes(config: MirrorConfig) -> Iterator[Finding]:
             else:
                 age = (time.time() - index.source.checked) / 3600
                 found = f"{index.rows:,} records" if index.folder is not None else "not upstream"
-                yield Finding(name, "ok" if age < 72 else "note", f"{found}, checked {age:.1f} hours ago")
+                found += " (answered 403)" if index.source.refused else ""
+                usual = index.folder is not None or (subdir == "noarch" and not index.source.refused)
+                yield Finding(name, "ok" if age < 72 and usual else "note", f"{found}, checked {age:.1f} hours ago")
 
 
 def _published(config: MirrorConfig) -> Iterator[Finding]:
@@ -177,7 +177,7 @@ def _lost(config: MirrorConfig) -> Iterator[Finding]:
     try:
         inventory = Inventory(config.state)
         try:
-            lost = metadata.missing(store, inventory)
+            lost, bad = metadata.missing(store, inventory), inventory.doubts()
         finally:
             inventory.close()
         damaged = [snapshot for snapshot in snapshots.listed(store) if snapshot.damaged]
@@ -188,9 +188,25 @@ def _lost(config: MirrorConfig) -> Iterator[Finding]:
         yield Finding("metadata", "bad", f"{path} was published and is missing", "“mirrortui verify --repair” mends it")
     if len(lost) > SAMPLE:
         yield Finding("metadata", "bad", f"and {len(lost) - SAMPLE} more files are missing")
+    yield from _bad(*bad)
     for snapshot in damaged:
         hint = f"Bring its files back, or “mirrortui snapshot delete {snapshot.name}”: until then nothing that it may name is pruned"
         yield Finding(f"snapshot {display(snapshot.name)}", "bad", f"is damaged: {snapshot.damaged}", hint)
+
+
+def _bad(named: int, leaving: int) -> Iterator[Finding]:
+    """Packages that a `verify` or a run found wrong, and that none has mended since."""
+    for number, which, hint in (
+        (named, "", "“mirrortui sync” or “mirrortui verify --repair” fetches what is wrong anew"),
+        (
+            leaving,
+            ", and published no longer",
+            "A snapshot may need what is wrong: “mirrortui verify” tells which it is",
+        ),
+    ):
+        if number:
+            files = "1 file is" if number == 1 else f"{number:,} files are"
+            yield Finding("packages", "bad", f"{files} known to be bad{which}", hint)
 
 
 async def _upstreams(config: MirrorConfig) -> list[Finding]:
@@ -212,14 +228,7 @@ def file_of(path: Path, config: MirrorConfig) -> Finding:
     """The finding that names the config in use; bad where everyone on this host may read a secret in it."""
     where = display(path.absolute())
     urls = [url for channel in config.channels for url in channel.upstreams]
-    if not any(map(_holds_secret, (*urls, config.transfer.proxy))) or not path.stat().st_mode & stat.S_IROTH:
+    if not any(map(holds_secret, (*urls, config.transfer.proxy))) or not path.stat().st_mode & stat.S_IROTH:
         return Finding("config", "ok", where)
     hint = f"“chmod o-r {where}”, or keep the secret out of it: ${{NAME}} in the URL, or ~/.netrc"
     return Finding("config", "bad", f"{where} holds a token or password, and every account may read it", hint)
-
-
-def _holds_secret(url: str) -> bool:
-    """Whether a token or password itself stands in a URL, not the name of a variable that holds it."""
-    parts = urlsplit(re.sub(r"\$\{\w+\}", "", url))
-    user, colon, password = parts.netloc.rpartition("@")[0].partition(":")
-    return bool(password or (user and not colon)) or has_secret(parts.path)

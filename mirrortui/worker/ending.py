@@ -37,10 +37,10 @@ class Ending:
         return self._after(words, "partial" if self.state == "done" else self.state)
 
     def with_gone(self, subdirs: Sequence[str]) -> "Ending":
-        """The same ending, partial where subdirs that were mirrored are not upstream any more."""
+        """The same ending, partial where subdirs that were mirrored are not upstream any more (each with its reason)."""
         if not subdirs:
             return self
-        words = f"{', '.join(subdirs)}: gone upstream, published as before (take it out of mirror.toml to withdraw it)"
+        words = f"{', '.join(subdirs)}, published as before (take it out of mirror.toml to withdraw it)"
         return self._after([words], "partial" if self.state == "done" else self.state)
 
     def with_unpublished(self, failed: Mapping[str, str], *, others: bool) -> "Ending":

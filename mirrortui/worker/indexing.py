@@ -7,7 +7,6 @@ import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
-from functools import partial
 
 import httpx
 import msgspec
@@ -18,6 +17,7 @@ from mirrortui.catalog import cache
 from mirrortui.catalog.catalog import Catalog
 from mirrortui.catalog.fetch import Progress, refresh
 from mirrortui.catalog.http import get
+from mirrortui.catalog.index import Source
 from mirrortui.config import Channel, MirrorConfig
 from mirrortui.errors import MirrorError, UpstreamError
 from mirrortui.transfer.client import open_client
@@ -55,22 +55,24 @@ async def refresh_all(
     slots, decoding = asyncio.Semaphore(FETCHES), asyncio.Semaphore(1)
 
     async def one(channel: Channel, subdir: str) -> None:
-        async with slots:
-            known = cache.read_usable(cache.folder(config.state, channel.name, subdir))
-            if known is not None and max_age and time.time() - known.checked < max_age:
-                report(Progress(channel.name, subdir, "unchanged"))
-                return
+        known = cache.read_usable(cache.folder(config.state, channel.name, subdir))
+        if known is not None and max_age and time.time() - known.checked < max_age:
+            report(Progress(channel.name, subdir, "unchanged"))
+            return
 
-            def told(error: UpstreamError, pause: float) -> None:
-                report(Progress(channel.name, subdir, "again", text=f"{error.what}; asked again in {pause:.0f} s"))
-
-            try:
+        async def attempt() -> Source:
+            async with slots:  # who waits for another try leaves it to others
                 bases = channels.upstreams(channel)
-                fetch = partial(refresh, client, config.state, channel.name, bases, subdir, report, decoding)
-                await insist(fetch, retries, told)
-            except MirrorError as error:
-                problems[channel.name, subdir] = str(error)
-                report(Progress(channel.name, subdir, "failed", text=str(error)))
+                return await refresh(client, config.state, channel.name, bases, subdir, report, decoding)
+
+        def told(error: UpstreamError, pause: float) -> None:
+            report(Progress(channel.name, subdir, "again", text=f"{error.what}; asked again in {pause:.0f} s"))
+
+        try:
+            await insist(attempt, retries, told)
+        except MirrorError as error:
+            problems[channel.name, subdir] = str(error)
+            report(Progress(channel.name, subdir, "failed", text=str(error)))
 
     async with asyncio.TaskGroup() as group:
         for name, subdir in todo:

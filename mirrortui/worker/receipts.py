@@ -4,6 +4,7 @@ import threading
 import time
 
 from mirrortui.catalog.index import Mask
+from mirrortui.errors import MirrorError
 from mirrortui.mirror.inventory import Entry, Inventory
 from mirrortui.mirror.planning import SubdirWork
 from mirrortui.mirror.store import Store
@@ -56,7 +57,17 @@ class Receipts:
         """Write the batch; blocks for as long as the disk takes, so call it off the event loop."""
         with self._writing:  # a flush that is not waited for any more still runs in its thread
             batch, self._batch, self._count, self._since = self._batch, {}, 0, time.monotonic()
-            if batch:
-                self.store.flush()
-            for pair, entries in batch.items():
-                self.inventory.put(*pair, entries)
+            try:
+                if batch:
+                    self.store.flush()
+                for pair, entries in batch.items():
+                    self.inventory.put(*pair, entries)
+            except MirrorError:
+                self._take_back(batch)
+                raise
+
+    def _take_back(self, batch: dict[Pair, list[Entry]]) -> None:
+        """Keep a batch that could not be written for the next time; to note an entry twice does no harm."""
+        for pair, entries in batch.items():
+            self._batch.setdefault(pair, [])[:0] = entries
+        self._count = sum(map(len, self._batch.values()))

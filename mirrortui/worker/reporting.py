@@ -60,5 +60,5 @@ def waiting(hosts: Hosts, flight: Flight, now: float) -> tuple[str, float]:
     blocked = [host for host in known if host is not None and host.blocked_until > now]
     if blocked:
         first = min(blocked, key=lambda host: host.blocked_until)
-        return "busy" if first.busy else "down", first.blocked_until - now
+        return "busy" if first.asked else "down", first.blocked_until - now
     return "queued" if flight.waiting == "waiting for the host" else flight.waiting, 0.0

@@ -15,7 +15,7 @@ from mirrortui import quantities
 from mirrortui.catalog.catalog import Catalog
 from mirrortui.catalog.fetch import Progress as IndexProgress
 from mirrortui.config import MirrorConfig
-from mirrortui.errors import MirrorError, NoSpace, TargetError, UpstreamError
+from mirrortui.errors import MirrorError, NoSpace, StateError, TargetError, UpstreamError
 from mirrortui.mirror import planning
 from mirrortui.mirror.inventory import Inventory
 from mirrortui.mirror.owner import owned
@@ -39,6 +39,15 @@ from mirrortui.worker.reporting import show
 from mirrortui.worker.switching import Switching
 
 T = TypeVar("T")
+
+_RATE = re.compile("[0-9]{1,18}")
+
+
+def _as_rate(verb: str, argument: str) -> str:
+    """A command's argument as the log tells it: the bytes a second of a limit in words."""
+    if verb != "limit" or not _RATE.fullmatch(argument):
+        return argument
+    return f"{quantities.words(int(argument))}/s" if int(argument) else "none"
 
 
 async def undisturbed(work: Callable[..., T], *arguments: object) -> T:
@@ -117,16 +126,15 @@ class Run:
             self.journal.subdir(*pair, "index", size=(progress.bytes_done, progress.bytes_total))
             return
         self.journal.subdir(*pair, "failed" if progress.phase == "failed" else "waiting")
-        words = {
-            "ready": f"{progress.records} records",
-            "unchanged": f"unchanged, {progress.records} records",
-            "empty": "is not upstream, taken as empty",
-        }
+        words = {"ready": f"{progress.records} records", "unchanged": f"unchanged, {progress.records} records"}
         if progress.phase == "failed":
             self.journal.event("error", f"{'/'.join(pair)}: {progress.text}")
+        elif progress.phase == "empty":
+            odd = progress.subdir != "noarch" or bool(progress.text)
+            why = f" (answered {progress.text}: check its name, and token or password)" if progress.text else ""
+            self.journal.event("warning" if odd else "info", f"{'/'.join(pair)}: is not upstream{why}")
         else:
-            odd = progress.phase == "empty" and progress.subdir != "noarch"
-            self.journal.event("warning" if odd else "info", f"{'/'.join(pair)}: index {words[progress.phase]}")
+            self.journal.event("info", f"{'/'.join(pair)}: index {words[progress.phase]}")
 
     def _report_problems(self, catalog: Catalog) -> None:
         if catalog.problems and not catalog.indexes:
@@ -204,7 +212,10 @@ class Run:
             while True:
                 await asyncio.sleep(0.5)
                 if self.receipts.due:
-                    await undisturbed(self.receipts.flush)
+                    with contextlib.suppress(
+                        StateError
+                    ):  # a database that is locked for a moment; the last flush tells
+                        await undisturbed(self.receipts.flush)
 
         writer = asyncio.create_task(write())
         try:
@@ -255,7 +266,7 @@ class Run:
     def obey(self, commands: Iterable[tuple[str, str]]) -> bool:
         """Carry out commands of viewers; returns True where one asks to stop."""
         for verb, argument in commands:
-            self.journal.event("info", f"asked to {verb} {argument}".rstrip())
+            self.journal.event("info", f"asked to {verb} {_as_rate(verb, argument)}".rstrip())
             if verb == "stop":
                 self.state = "stopping"
                 self.journal.set(state="stopping")
@@ -264,7 +275,7 @@ class Run:
                 (self.engine.pause if verb == "pause" else self.engine.resume)()
                 self.state = "paused" if verb == "pause" else "running"
                 self.journal.set(state=self.state)
-            elif verb == "limit" and re.fullmatch("[0-9]{1,18}", argument):
+            elif verb == "limit" and _RATE.fullmatch(argument):
                 self.limit.set(int(argument))
             elif verb == "retry":
                 self.retry_asked = True

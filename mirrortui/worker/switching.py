@@ -13,6 +13,7 @@ from mirrortui.errors import MirrorError, NoSpace, PruneRefused
 from mirrortui.mirror import guards, planning, prune, publish, retention, shards
 from mirrortui.mirror.inventory import Inventory
 from mirrortui.mirror.planning import Work
+from mirrortui.mirror.records import blocks
 from mirrortui.mirror.staging import Item
 from mirrortui.mirror.store import Store, reporting
 from mirrortui.transfer.engine import next_path
@@ -131,7 +132,7 @@ class Switching:
             index, mask = todo[pair].chosen.index, todo[pair].chosen.mask
             if index.folder is not None:
                 items.append(Item(subdir, index, mask & verified[pair], self.extras.get(pair)))
-            elif self._vanished(*pair):
+            elif self._vanished(*pair, index.source.refused):
                 staying.append(subdir)
             elif subdir == "noarch":
                 items.append(Item(subdir, None, np.zeros(0, bool)))
@@ -153,14 +154,19 @@ class Switching:
             self.changed = True
             self.journal.event("info", f"{channel.name}: published {_records(switched.records)}")
 
-    def _vanished(self, channel: str, subdir: str) -> bool:
-        """A subdir that was there and is gone upstream stays published as it was: an index that vanishes deletes nothing."""
+    def _vanished(self, channel: str, subdir: str, refused: bool) -> bool:
+        """A subdir that was there and is gone upstream stays published as it was: an index that vanishes deletes nothing.
+
+        Where the state was lost, the tree itself tells what was there.
+        """
         last = self.inventory.published(channel, subdir)
-        if last is None or last.records == 0:
-            return False
-        self.gone.append(f"{channel}/{subdir}")
-        self.journal.event("warning", f"{channel}/{subdir} is gone upstream; what was mirrored of it stays published")
-        return True
+        there = last.records > 0 if last is not None else any(blocks(self.store.folder(channel, subdir)))
+        why = "answered 403" if refused else "gone upstream"
+        told = f"{channel}/{subdir}: {why}"
+        if there and told not in self.gone:  # a channel with replaced files is switched twice
+            self.gone.append(told)
+            self.journal.event("warning", f"{channel}/{subdir}: {why}; what was mirrored of it stays published")
+        return there
 
     def _withdraw(self, pair: Pair) -> None:
         channel, subdir = pair

@@ -1,5 +1,6 @@
 """The upstream's index changes, breaks, shrinks or goes: what is published stays true and is never emptied by it."""
 
+import shutil
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -220,6 +221,29 @@ def test_a_subdir_that_vanishes_stays_published(mirrored: Mirror, lab: ChannelTr
     lab.index()
     assert mirrored.sync()["run"]["added"] == 1
     assert shown(mirrored) == FILES + 1
+
+
+def test_a_subdir_that_is_gone_stays_published_even_where_the_state_was_lost(
+    mirrored: Mirror, lab: ChannelTree
+) -> None:
+    before = published.tree(mirrored.root)
+    for name in ("repodata.json", "repodata.json.zst"):
+        (lab.folder / "linux-64" / name).unlink()
+    shutil.rmtree(mirrored.state)
+    assert "lab/linux-64: gone upstream" in mirrored.sync("--confirm-prune", code=3)["run"]["message"]
+    assert published.tree(mirrored.root) == before
+
+
+def test_a_refusal_is_told_as_one_also_after_the_index_was_gone(mirrored: Mirror, faulty: FaultyUpstream) -> None:
+    before = published.stamps(mirrored.root)
+    for code in (404, 403):
+        for name in ("repodata.json", "repodata.json.zst"):
+            faulty.always(f"/lab/linux-64/{name}", faults.status(code))
+        partial = mirrored.sync(code=3)
+        assert ("answered 403" if code == 403 else "gone upstream") in partial["run"]["message"]
+        plan = mirrored.run("plan", "--json").json()
+        assert any("lab/linux-64 is not upstream any more" in warning for warning in plan["warnings"])
+    assert published.stamps(mirrored.root) == before
 
 
 def test_a_channel_that_vanishes_stays_published(mirrored: Mirror, faulty: FaultyUpstream) -> None:

@@ -85,6 +85,74 @@ def test_what_is_wrong_is_told_with_path_and_hash(whole: Mirror, lab: ChannelTre
     assert published.tree(whole.root) == before
 
 
+def test_what_was_found_is_mended_by_the_next_sync(whole: Mirror, faulty: FaultyUpstream) -> None:
+    """Size and time of the file tell nothing: it is fetched since verify has noted that it is bad."""
+    path = whole.root / "lab" / "linux-64" / "p0-1.0-0.conda"
+    flip(path)
+    still_bad(whole, path.name)
+    assert "1 file is known to be bad" in whole.run("doctor", "--no-network").out
+    plan = whole.run("plan")
+    assert plan.code in {0, 1}
+    assert "1 file on disk was never verified here" in plan.out + plan.err
+    before = len(faulty.asked)
+    whole.sync()
+    assert [asked.path for asked in faulty.asked[before:] if asked.path.endswith(".conda")] == [
+        f"/lab/linux-64/{path.name}"
+    ]
+    assert whole.ok("verify")["bad"] == []
+    assert "known to be bad" not in whole.run("doctor", "--no-network").out
+
+
+def flip(path: Path) -> None:
+    """Change a byte and leave size and times as they are."""
+    before, data = path.stat(), bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+def test_a_bad_file_that_only_a_snapshot_names_is_kept_and_told_until_the_snapshot_goes(whole: Mirror) -> None:
+    assert whole.run("snapshot", "create", "day").code == 0
+    whole.edit(selection={"exclude": ["p0"]})
+    whole.sync()
+    path = whole.root / "lab" / "linux-64" / "p0-1.0-0.conda"
+    flip(path)
+    for _ in range(2):
+        done = whole.run("verify", "--repair", "--json")
+        assert done.code == 1
+        assert [bad["fn"] for bad in done.json()["repair"]["left"]] == [path.name]
+        assert path.exists()
+        still_bad(whole, path.name)
+    assert "damaged: 1 package known to be bad" in whole.run("snapshot", "list").out
+    path.unlink()
+    done = whole.run("verify", "--repair")
+    assert done.code == 1
+    assert f"not mended: lab/linux-64/{path.name}: missing" in done.err
+    assert "what only a snapshot needs no run fetches" in done.err
+    found = whole.run("verify", "--json")
+    assert found.code == 1
+    assert [(bad["channel"], bad["reason"]) for bad in found.json()["bad"]] == [("snapshots/day/lab", "missing")]
+    assert "damaged: 1 package missing" in whole.run("snapshot", "list").out
+    refused = whole.run("snapshot", "publish", "day")
+    assert (refused.code, "1 package of snapshot day is gone" in refused.err) == (5, True)
+    assert whole.run("snapshot", "delete", "day").code == 0
+    assert whole.ok("verify")["bad"] == []
+
+
+def test_a_mirror_that_has_lost_its_state(whole: Mirror) -> None:
+    assert whole.run("snapshot", "create", "day").code == 0
+    shutil.rmtree(whole.state)
+    done = whole.run("verify")
+    assert done.code == 0
+    assert "nothing is known of 8 files here yet: run “mirrortui sync” first" in done.err
+    whole.edit(selection={"exclude": ["p0"]})
+    whole.sync()
+    done = whole.run("verify")
+    assert done.code == 0
+    assert "not of this mirror:" not in done.err
+    assert "nothing is known" not in done.err
+
+
 def test_repair_brings_it_anew(whole: Mirror, lab: ChannelTree, faulty: FaultyUpstream) -> None:
     want, before = spoil(whole), len(faulty.asked)
     found = whole.ok("verify", "--repair")

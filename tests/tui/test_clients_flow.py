@@ -1,5 +1,6 @@
 """Clients: preview, difference, write with a receipt, undo."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from textual.widgets import Input
@@ -7,7 +8,7 @@ from textual.widgets import Input
 from mirrortui.tui.screens.confirm import Confirm
 from mirrortui.tui.widgets.diff_view import DiffView
 from tests.tui.driving import driven, facts, make_app, running_app
-from tests.tui.fake_rooms import FakeRooms
+from tests.tui.fake_rooms import RUN, FakeRooms, ended, running
 
 
 @driven
@@ -83,3 +84,38 @@ async def test_the_file_is_diffed_from_nothing_when_new() -> None:
     async with running_app(app) as d:
         await d.until(lambda: "(no file yet)" in facts(d.screen.query_one(DiffView)))
         await d.sees("This file is not there")
+
+
+@driven
+async def test_it_is_read_again_when_a_run_ends() -> None:
+    rooms = FakeRooms()
+    rooms.snapshot = running()
+    rooms.client_warnings = ("nothing is mirrored yet",)
+    app = make_app(rooms, screen="clients")
+    async with running_app(app) as d:
+        await d.sees("nothing is mirrored yet")
+        await d.until(lambda: d.screen.view.active)
+        rooms.client_warnings = ("noarch is mirrored",)
+        rooms.snapshot = ended("done")
+        await d.sees("noarch is mirrored")
+        done = rooms.snapshot.run or RUN
+        rooms.client_warnings = ("linux-64 is mirrored",)
+        rooms.snapshot = ended("done", run=replace(done, id=done.id + 1))
+        await d.sees("linux-64 is mirrored")
+
+
+@driven
+async def test_it_is_read_again_when_it_is_shown_and_what_is_old_is_not_written() -> None:
+    rooms = FakeRooms()
+    app = make_app(rooms, screen="clients")
+    async with running_app(app) as d:
+        await d.until(lambda: d.screen.preview is not None)
+        old = d.screen.preview
+        await d.press("1")
+        await d.until(lambda: app.current_mode == "setup")
+        rooms.client_warnings = ("a channel came in",)
+        await d.press("4")
+        await d.until(lambda: app.current_mode == "clients")
+        assert d.screen.preview is not old
+        await d.sees("a channel came in")
+        await d.until(lambda: d.screen.preview is not None)

@@ -46,7 +46,11 @@ def test_the_text_does_not_begin_with_the_path_again() -> None:
     cells = [row.cells for row in failure_rows(FAILURES)]
     assert [c[3] for c in cells][1:] == ["is listed but not there (404)", "has 2101234 bytes, its record says 2412345"]
     other = Failure("c", "noarch", "a.conda", "index", "http://h/c: was answered 503")
-    assert failure_rows([other])[0].cells[3] == "http://h/c: was answered 503"
+    assert failure_rows([other])[0].cells[3] == "was answered 503"
+    told = "".join(span[0] for one in failure_lines(other, 60) for span in one)
+    assert "http://h/c: was answered 503" in told
+    odd = Failure("c", "noarch", "a.conda", "index", "was answered by http://h/c: 503")
+    assert failure_rows([odd])[0].cells[3] == odd.text
 
 
 @pytest.mark.parametrize("cells", [40, 56, 74])
@@ -83,6 +87,46 @@ def test_enter_on_what_failed_tells_all_of_it(size: tuple[int, int]) -> None:
             await d.until(lambda: ("retry", "") in rooms.done)
 
     see()
+
+
+@pytest.mark.parametrize("pane", ["#subdirs", "#flights", "#failures", "LogPane"])
+def test_enter_tells_why_from_every_pane(pane: str) -> None:
+    @driven
+    async def see() -> None:
+        rooms = FakeRooms()
+        rooms.snapshot = running()
+        app = make_app(rooms, screen="sync")
+        async with running_app(app, (120, 36)) as d:
+            await d.sees("libarrow")
+            if pane != "#failures":
+                d.screen.focus_stop(d.screen.query_one(pane))
+            await d.press("enter")
+            assert not isinstance(app.screen, Page), "nothing has failed"
+            rooms.snapshot = failing()
+            await d.until(lambda: d.screen.has_class("-failed"))
+            d.screen.focus_stop(d.screen.query_one(pane))
+            await d.press("enter")
+            await d.until(lambda: isinstance(app.screen, Page))
+            await d.sees(FAILURES[0].fn)
+
+    see()
+
+
+@driven
+async def test_enter_tells_why_where_no_subdir_is_planned_and_a_click_beside_it_does_not() -> None:
+    rooms = FakeRooms()
+    rooms.snapshot = failing()
+    app = make_app(rooms, screen="sync")
+    async with running_app(app, (120, 36)) as d:
+        await d.until(lambda: d.screen.has_class("-failed"))
+        await d.pilot.click("#subdirs", offset=(3, 3))
+        await d.pilot.click("#subdirs", offset=(3, 3))
+        assert not isinstance(app.screen, Page)
+        rooms.snapshot = replace(failing(), subdirs=())
+        await d.sees("nothing planned yet")
+        assert app.focused is d.screen.query_one("#subdirs")
+        await d.press("enter")
+        await d.until(lambda: isinstance(app.screen, Page))
 
 
 @driven

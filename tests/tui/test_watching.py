@@ -52,3 +52,26 @@ def test_whoever_may_write_is_no_bystander(tmp_path: Path) -> None:
     assert rooms.bystander(config.state) == ""
     assert [f.why for f in rooms.failures(config, run)] == ["has another hash"]
     assert rooms.failures(config, run + 1) == ()
+
+
+def test_a_home_of_its_own_takes_every_file_of_clients(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from mirrortui.tui.live import LiveRooms
+
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "mine"))
+    index = tmp_path / "root" / "conda-forge" / "noarch" / "repodata.json"
+    index.parent.mkdir(parents=True)
+    index.write_text('{"info": {"subdir": "noarch"}, "packages": {}, "packages.conda": {}}')
+    mine = tmp_path / "mine" / "conda" / "condarc"
+    mine.parent.mkdir(parents=True)
+    mine.touch()
+    home = tmp_path / "demo" / "home"
+    rooms = LiveRooms(home)
+    config = fake_rooms.sample_config(str(tmp_path / "root"), str(tmp_path / "state"))
+    for profile in rooms.profiles():
+        assert profile.target.is_relative_to(home)
+        preview = rooms.client_preview(config, profile.key, "file:///srv/conda", profile.target)
+        assert rooms.client_write(preview).path == profile.target
+    assert (home / ".condarc").is_file()
+    assert mine.read_bytes() == b""
+    assert {p.key: p.target for p in LiveRooms().profiles()}["user"] == mine

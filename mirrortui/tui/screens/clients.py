@@ -53,6 +53,7 @@ class ClientsScreen(RoomScreen):
         self._number = 0
         self._diff = False
         self._url_of = ""
+        self._ended = 0
         self.preview: ClientPreview | None = None
         self.receipt: ClientReceipt | None = None
 
@@ -89,7 +90,15 @@ class ClientsScreen(RoomScreen):
         if url != self._url_of:
             self._url_of = url
             self.query_one("#client-url", Input).value = url
+        run = view.snapshot.run if view.snapshot is not None and not view.active else None
+        if run is not None and run.id != self._ended:
+            self._ended = run.id
+            self._ask()
         self.refresh_bindings()
+
+    def on_screen_resume(self) -> None:
+        """What is mirrored, the draft and the file may be others than when this screen was last shown."""
+        self._ask()
 
     def _load_profiles(self) -> None:
         try:
@@ -134,6 +143,7 @@ class ClientsScreen(RoomScreen):
     def _ask(self) -> None:
         self._number += 1
         number = self._number
+        self.preview = None  # what is out of date is not written
         self._heading(f"{self._words()} {DOTS}")
 
         def begin() -> None:
@@ -176,17 +186,7 @@ class ClientsScreen(RoomScreen):
         text = block(preview.after)
         self.query_one("#yaml", Static).update(highlight(text, language="yaml"))
         self.query_one(DiffView).show(preview.before, preview.after, str(preview.path))
-        state = (
-            "This file is not there yet."
-            if not preview.before
-            else ""
-            if preview.changed
-            else "The file says this already."
-        )
-        notes = [*([state] if state else []), *(f"{WARN} {words}" for words in preview.warnings)]
-        self.query_one("#notes-text", Static).update(
-            content(notes[0] if notes else "Nothing to note.") if len(notes) < 2 else _joined(notes)
-        )
+        self.query_one("#notes-text", Static).update(_notes(preview))
 
     def _trouble(self, words: str) -> None:
         self.query_one("#yaml", Static).update(content(""))
@@ -286,5 +286,8 @@ def _field(name: str) -> Input:
     return field
 
 
-def _joined(notes: list[str]) -> Content:
-    return Content("\n").join([content(note) for note in notes])
+def _notes(preview: ClientPreview) -> Content:
+    state = "The file says this already." if preview.before else "This file is not there yet."
+    notes = [] if preview.before and preview.changed else [state]
+    notes += [f"{WARN} {words}" for words in preview.warnings]
+    return Content("\n").join([content(note) for note in notes or ["Nothing to note."]])

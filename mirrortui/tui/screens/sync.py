@@ -181,11 +181,16 @@ class SyncScreen(RoomScreen):
         self.post_message(StartAsked(allow_prune=True))
 
     def on_line_table_chosen(self, event: LineTable.Chosen) -> None:
-        """Everything about what failed."""
-        shown = self._drawn
-        failed = shown.problems + shown.failures if shown is not None and event.table.id == "failures" else ()
+        """Enter means what failed on every table, a click only on its own."""
+        if event.table.id == "failures" or (event.x < 0 and self.has_class("-failed")):
+            self.action_why()
+
+    def action_why(self) -> None:
+        """Everything about what failed: the file under the cursor of its table."""
+        shown, key = self._drawn, self.query_one("#failures", LineTable).current
+        failed = shown.problems + shown.failures if shown is not None else ()
         for failure in failed:
-            if failure_key(failure) == event.key:
+            if failure_key(failure) == key:
                 self.app.push_screen(Page("Why it failed", partial(failure_lines, failure)))
                 return
 
@@ -203,6 +208,8 @@ class SyncScreen(RoomScreen):
         view, snapshot = self.view, self.view.snapshot
         if action in ("start", "pause", "stop", "limit", "retry", "allow") and view.watching:
             return False
+        if action == "why":
+            return self.has_class("-failed")
         if action == "start":
             return not view.active
         if action in ("stop", "limit"):

@@ -225,8 +225,11 @@ class LineTable(Lines, can_focus=True):
 
     def action_choose(self) -> None:
         """Enter."""
-        if self.length:
-            self.post_message(self.Chosen(self, self.current, -1))
+        self.post_message(self.Chosen(self, self.current, -1))
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002 - the interface
+        """Enter goes on to the screen where there is nothing to choose."""
+        return action != "choose" or (self._pointing and self.length > 0)
 
     def on_click(self, event: events.Click) -> None:
         """The first click moves the cursor, one on the same row chooses."""

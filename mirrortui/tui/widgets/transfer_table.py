@@ -1,5 +1,6 @@
 """The tables of the sync screen: subdirs, transfers in flight, and what could not be had."""
 
+import re
 from collections.abc import Sequence
 
 from mirrortui.tui import format as fmt
@@ -30,6 +31,7 @@ def subdir_rows(subdirs: Sequence[SubdirProgress]) -> list[Row]:
     return rows
 
 
+_URL = re.compile(r"[a-z][a-z0-9+.-]*://\S*: ")
 _WAITING = {"busy": "host busy", "down": "host down", "queued": "in line"}
 
 
@@ -63,8 +65,16 @@ def _small_bar(done: int, total: int) -> str:
 
 
 def failure_rows(failures: Sequence[Failure]) -> list[Row]:
-    """One row a file."""
-    return [Row(failure_key(f), (f.fn, (f"{f.channel}/{f.subdir}", "dim"), (f.reason, "bad"), f.why)) for f in failures]
+    """One row a file; the URL that an error begins with would push what it says out of sight."""
+    return [
+        Row(failure_key(f), (f.fn, (f"{f.channel}/{f.subdir}", "dim"), (f.reason, "bad"), _without_url(f.why)))
+        for f in failures
+    ]
+
+
+def _without_url(why: str) -> str:
+    url = _URL.match(why)
+    return why[url.end() :] if url else why
 
 
 def failure_key(failure: Failure) -> str:

@@ -23,10 +23,20 @@ def packed(folder: Path, data: bytes = DATA) -> Path:
     return path
 
 
+OTHERS: set[threading.Thread] = set()
+"""Threads of iterators that other tests, or the errors kept of them, still hold."""
+
+
+@pytest.fixture(autouse=True)
+def others() -> None:
+    OTHERS.clear()
+    OTHERS.update(threading.enumerate())
+
+
 def ended() -> bool:
     """Whether all threads that unpack come to their end."""
     until = time.monotonic() + 10
-    while any(thread.name == "unpack" for thread in threading.enumerate()):
+    while any(thread.name == "unpack" for thread in set(threading.enumerate()) - OTHERS):
         if time.monotonic() > until:
             return False
         threading.Event().wait(0.001)

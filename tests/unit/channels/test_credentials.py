@@ -13,6 +13,9 @@ ENV = {
     "TOK": "tk-1/2",
     "HOST": "conda.test:8443",
     "BASE": "https://conda.test/root",
+    "SPACE": "a b",
+    "PATH": "pkgs/main",
+    "BOTH": "bob:p@ss",
 }
 
 
@@ -32,6 +35,9 @@ def filled(url: str) -> str:
             "https://${USER}:${PW}@${HOST}/t/${TOK}/lab",
             "https://bob:p%40ss%2Fw%3Ard%3F%23@conda.test:8443/t/tk-1%2F2/lab",
         ),
+        ("https://conda.test/${PATH}", "https://conda.test/pkgs/main"),
+        ("https://${BOTH}@conda.test/lab", "https://bob:p%40ss@conda.test/lab"),
+        ("/srv/${SPACE}/lab", "file:///srv/a%20b/lab"),
         ("${BASE}/lab", "https://conda.test/root/lab"),
         ("https://conda.test/lab", "https://conda.test/lab"),
     ],

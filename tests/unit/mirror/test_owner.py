@@ -104,6 +104,24 @@ def test_a_tree_that_may_only_be_read_is_not_held(places, monkeypatch):
         pass
 
 
+def test_another_account_that_may_only_read_the_mark_is_refused_too(places, monkeypatch):
+    root, state, other = places
+    with owned(root, state):
+        pass
+    real = owner.os.open
+
+    def refuse(path, flags, *mode):
+        if flags & owner.os.O_RDWR and str(path).endswith(MARK):
+            raise OSError(owner.errno.EACCES, "no")
+        return real(path, flags, *mode)
+
+    monkeypatch.setattr(owner.os, "open", refuse)
+    with pytest.raises(RefusedError), owned(root, other):
+        pytest.fail("held")
+    with owned(root, state):
+        pass
+
+
 def test_a_tree_that_is_not_there_yet(places):
     root, state, _ = places
     with owned(root / "new", state):

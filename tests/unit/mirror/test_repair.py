@@ -61,7 +61,37 @@ def test_one_that_a_snapshot_needs_is_lost(tree: Tree) -> None:
     assert {item.path for item in lost} == {f"c/linux-64/{GONE}", f"snapshots/day/c/linux-64/{CHANGED}"}
     assert held.exists()
     assert tree.inventory.folders() == folders
-    assert tree.store.names(*PAIR) == {SAME, CHANGED, NEW}
+    assert tree.store.names(*PAIR) == {SAME, CHANGED, NEW, GONE}
+    assert tree.inventory.doubted(*PAIR) == {GONE}
+    again = verify(tree.store, tree.inventory).bad
+    assert {item.path for item in again} == {item.path for item in lost}
+
+
+def test_a_missing_one_that_a_snapshot_needs_goes_on_being_told(tree: Tree) -> None:
+    publish_old(tree, PLAIN)
+    snapshots.create(tree.store, tree.inventory, "day")
+    publish_new(tree, PLAIN, now=time.time())
+    (tree.folder() / GONE).unlink()
+    _, lost = repair.distrust(tree.store, tree.inventory, verify(tree.store, tree.inventory).bad)
+    assert [item.path for item in lost] == [f"c/linux-64/{GONE}"]
+    for _ in range(2):
+        bad = verify(tree.store, tree.inventory).bad
+        assert [(item.path, item.reason) for item in bad] == [(f"snapshots/day/c/linux-64/{GONE}", "missing")]
+        assert repair.distrust(tree.store, tree.inventory, bad) == ([], bad)
+
+
+def test_a_doubt_alone_changes_nothing_else(full: Tree) -> None:
+    (full.folder() / FNS[1]).unlink()
+    bad = [*damage(full, FNS[0]), Bad(*PAIR, FNS[2], "unreadable", ""), Bad(*PAIR, "repodata.json", "hash", "")]
+    bad.append(Bad("snapshots/day/c", "linux-64", FNS[2], "hash", ""))
+    known = full.inventory.entries(*PAIR)
+    repair.doubt(full.inventory, bad)
+    assert full.inventory.doubted(*PAIR) == {FNS[0]}
+    assert (full.inventory.entries(*PAIR), full.inventory.folders()) == (known, [PAIR])
+    assert (full.folder() / FNS[0]).exists()
+    assert full.inventory.doubts() == (1, 0)
+    full.inventory.mark_dropped(*PAIR, [FNS[0]], 1.0)
+    assert full.inventory.doubts() == (0, 1)
 
 
 def test_one_that_cannot_be_read_is_left_to_the_operator(full: Tree) -> None:

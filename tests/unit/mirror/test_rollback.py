@@ -183,7 +183,7 @@ def test_it_is_refused_where_a_package_is_gone(moved: Tree, how: str) -> None:
             entry = moved.inventory.entries("c", "noarch")[SAME]
             moved.inventory.put("c", "noarch", [entry._replace(fn=GONE, digest=bytes(32))])
     before = stored_files(moved.root)
-    with pytest.raises(RefusedError, match=f"1 packages of snapshot day are gone, for example {GONE}") as refused:
+    with pytest.raises(RefusedError, match=f"1 package of snapshot day is gone, for example {GONE}") as refused:
         roll_back(moved.store, moved.inventory, "day")
     assert refused.value.exit_code == 5
     assert stored_files(moved.root) == before
@@ -258,6 +258,9 @@ def test_a_damaged_snapshot_is_refused_with_nothing_changed(moved: Tree, how: st
     with pytest.raises(RefusedError, match="snapshot day is damaged") as caught:
         roll_back(moved.store, moved.inventory, "day")
     assert caught.value.exit_code == 5
+    assert caught.value.hint.startswith("Nothing was changed")
+    if how in ("flipped", "shard") or (how == "zst" and digests):
+        assert "verify --repair" in caught.value.hint
     assert stored_files(moved.root) == before
     assert [moved.inventory.published(*pair) for pair in PAIRS] == noted
     snapshots.delete(moved.store, moved.inventory, "day")
@@ -293,7 +296,7 @@ def test_a_package_known_to_be_bad_is_hashed_before_a_rollback(moved: Tree) -> N
     path = moved.folder() / SAME
     moved.inventory.doubt(*PAIRS[0], [SAME])
     path.write_bytes(path.read_bytes()[::-1])
-    with pytest.raises(RefusedError, match="1 packages of snapshot day are gone"):
+    with pytest.raises(RefusedError, match="1 package of snapshot day is gone"):
         roll_back(moved.store, moved.inventory, "day")
     assert moved.inventory.doubted(*PAIRS[0]) == {SAME}
     path.write_bytes(path.read_bytes()[::-1])

@@ -277,5 +277,15 @@ def test_metadata_that_cannot_be_read_is_told_with_its_path(old: Tree) -> None:
     path = old.root / "snapshots" / "day" / "c" / "noarch" / "repodata.json"
     path.unlink()
     path.write_bytes(b'{"packages":{')
-    with pytest.raises(BadRepodata, match=r"day/c/noarch/repodata.json: ends in the middle"):
+    said = r"snapshot day is damaged: .*day/c/noarch/repodata.json: ends in the middle"
+    with pytest.raises(RefusedError, match=said) as refused:
         snapshots.diff(old.store, "day")
+    assert "verify --repair" in refused.value.hint
+    snapshots.create(old.store, old.inventory, "night")
+    with pytest.raises(RefusedError, match=said):
+        snapshots.diff(old.store, "night", "day")
+    live = old.folder(subdir="noarch") / "repodata.json"
+    live.unlink()
+    live.write_bytes(b'{"packages":{')
+    with pytest.raises(BadRepodata, match=r"root/c/noarch/repodata.json: ends in the middle"):
+        snapshots.diff(old.store, "night", live=[("c", "noarch")])

@@ -92,6 +92,43 @@ def test_who_helps_out_is_not_asked_more_often_at_once(tmp_path):
     assert helper.most == 2
 
 
+class Granting:
+    """A limit that lets everything through and counts what it was asked for."""
+
+    rate, piece = 1_000_000, 64 << 10
+
+    def __init__(self):
+        self.asked = 0
+
+    async def take(self, size):
+        self.asked += size
+
+
+async def in_small_pieces(_server, _reader, writer):
+    writer.write(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % len(BODY))
+    for start in range(0, len(BODY), 5000):
+        writer.write(BODY[start : start + 5000])
+        await writer.drain()
+        await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize("user", ["", "ada:secret@"], ids=["", "password"])
+def test_the_limit_is_asked_for_what_comes_and_no_more(tmp_path, user):
+    """With a password in the URL pieces have the size they have: what they leave of a grant is for the next."""
+    limit = Granting()
+
+    async def main():
+        async with Server(in_small_pieces) as server, open_client(connections=1, read_timeout=5.0) as client:
+            made = Engine(client, connections=1, retries=0, limit=limit)
+            url = server.url.replace("//", f"//{user}")
+            async with asyncio.timeout(20):
+                await made.run([[job(tmp_path, "f", f"{url}/f")]], lambda _: None)
+
+    asyncio.run(main())
+    assert (tmp_path / "f").read_bytes() == BODY
+    assert limit.asked == len(BODY)
+
+
 def cut_then(tag, rest):
     """100,000 bytes under an ETag, then the connection ends; `rest` answers what comes next."""
 

@@ -50,7 +50,18 @@ def test_reasons_of_statuses(status, pause, reason):
 
 @pytest.mark.parametrize(
     ("value", "seconds"),
-    [("3", 3.0), (" 3 ", 3.0), ("0", 0.0), ("999999999", MAX_RETRY_AFTER), ("", None), ("soon", None), ("-1", None)],
+    [
+        ("3", 3.0),
+        (" 3 ", 3.0),
+        ("0", 0.0),
+        ("999999999", MAX_RETRY_AFTER),
+        ("", None),
+        ("soon", None),
+        ("-1", None),
+        ("\u00b2", None),
+        ("Mon, 01 Jan 99999999999999999999 00:00:00 GMT", None),
+        ("Fri, 31 Dec 9999 23:59:59 GMT", MAX_RETRY_AFTER),
+    ],
 )
 def test_retry_after_in_seconds(value, seconds):
     assert retry_after(value) == seconds
@@ -158,3 +169,19 @@ def test_names_of_hosts():
     assert host_of("http://one.test") == "one.test"
     assert host_of("file:///srv/channel/noarch/f.conda") == "file"
     assert host_of("https://user:pw@one.test/a") == "one.test"
+
+
+def test_why_a_host_is_left_alone_outlives_an_answer_that_was_under_way():
+    hosts = Hosts(breaker_seconds=30.0)
+    hosts.bad("h", Busy("busy", wait=60.0))
+    hosts.good("h")
+    assert not hosts.open("h")
+    assert hosts["h"].asked
+    for _ in range(BREAKER_FAILURES):
+        hosts.bad("h", failure("server"))
+    assert hosts["h"].asked, "the longer pause counts"
+    hosts.hosts.clear()
+    for _ in range(BREAKER_FAILURES):
+        hosts.bad("h", failure("server"))
+    hosts.bad("h", Busy("busy", wait=1.0))
+    assert not hosts["h"].asked

@@ -91,6 +91,20 @@ def test_published_metadata_that_is_gone_is_bad(tmp_path: Path) -> None:
     assert "verify --repair" in found.hint
 
 
+def test_files_that_are_known_to_be_bad(tmp_path: Path) -> None:
+    tree = Tree(tmp_path)
+    tree.put("a-1-0.conda", "b-1-0.conda", "c-1-0.conda")
+    tree.inventory.doubt("c", "linux-64", ["a-1-0.conda", "b-1-0.conda", "c-1-0.conda"])
+    tree.inventory.mark_dropped("c", "linux-64", ["c-1-0.conda"], 1.0)
+    live, leaving = (one for one in examine(config(tmp_path), network=False) if one.subject == "packages")
+    assert (live.state, live.text) == ("bad", "2 files are known to be bad")
+    assert "mirrortui sync" in live.hint
+    assert (leaving.state, leaving.text) == ("bad", "1 file is known to be bad, and published no longer")
+    tree.inventory.put("c", "linux-64", tree.inventory.entries("c", "linux-64").values())
+    assert "packages" not in places(tmp_path)
+    tree.inventory.close()
+
+
 def test_a_damaged_snapshot_is_bad(tmp_path: Path) -> None:
     lost = tmp_path / "root" / "snapshots" / "day"
     lost.mkdir(parents=True)

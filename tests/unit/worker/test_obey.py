@@ -39,6 +39,16 @@ def test_a_limit_that_is_no_number_changes_nothing(run: Run, argument: str) -> N
     assert run.limit.rate == 7
 
 
+@pytest.mark.parametrize(
+    ("argument", "words"),
+    [("1000000", "asked to limit 1.0 MB/s"), ("0", "asked to limit none"), ("1e6", "asked to limit 1e6")],
+)
+def test_a_limit_is_told_in_words(run: Run, tmp_path: Path, argument: str, words: str) -> None:
+    run.obey([("limit", argument)])
+    run.journal.tick()
+    assert JournalReader(tmp_path / "s").snapshot().events[-1].text == words
+
+
 def test_stop_ends_it_and_what_comes_after_is_not_obeyed(run: Run) -> None:
     assert run.obey([("limit", "5"), ("stop", ""), ("limit", "9")])
     assert run.limit.rate == 5

@@ -4,7 +4,9 @@ import threading
 from pathlib import Path
 
 import numpy as np
+import pytest
 
+from mirrortui.errors import StateError
 from mirrortui.mirror.inventory import Inventory
 from mirrortui.mirror.store import Store
 from mirrortui.transfer.job import Job, Outcome
@@ -53,4 +55,24 @@ def test_the_last_batch_waits_for_one_that_is_being_written(tmp_path: Path) -> N
     last.join(10)
     assert inventory.amount(*PAIR) == (2 * FILES, 2 * FILES)
     assert receipts.verified[PAIR].all()
+    inventory.close()
+
+
+def test_a_batch_that_could_not_be_written_is_written_by_the_next(tmp_path: Path, monkeypatch) -> None:
+    store, inventory = Store(tmp_path), Inventory(tmp_path / "state", write=True)
+    receipts = Receipts(store, inventory)
+    receipts.verified[PAIR] = np.zeros(3, bool)
+    receipts.add(fetched(store, 0))
+
+    def locked(*_: object) -> None:
+        receipts.add(fetched(store, 1))  # the loop goes on meanwhile
+        raise StateError("database is locked")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(inventory, "put", locked)
+        with pytest.raises(StateError):
+            receipts.flush()
+    receipts.add(fetched(store, 2))
+    receipts.flush()
+    assert inventory.amount(*PAIR) == (3, 3)
     inventory.close()

@@ -28,6 +28,13 @@ def test_a_host_that_asked_for_patience_is_busy() -> None:
     assert 30 < left <= 40
 
 
+def test_a_transfer_that_was_under_way_does_not_make_it_down() -> None:
+    hosts = Hosts()
+    hosts.bad("one.example", Busy("was answered 429", wait=40))
+    hosts.good("one.example")
+    assert waiting(hosts, flight(HERE), time.monotonic())[0] == "busy"
+
+
 def test_a_host_that_failed_again_and_again_is_down() -> None:
     hosts = Hosts(breaker_seconds=30)
     for _ in range(20):
