@@ -21,6 +21,8 @@ from tests.process.client import solve
 from tests.process.mirror import SECONDS, Done, Mirror
 from tests.process.packages import ChannelTree, write_index
 
+pytestmark = pytest.mark.slow
+
 SPECS = ("bzip2", "libzlib", "libexpat", "ca-certificates", "tzdata", "reproc")
 PRUNE = {"grace": "", "max_share": 1.0}
 

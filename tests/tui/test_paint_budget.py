@@ -7,6 +7,8 @@ import pytest
 from tests.tui.journaling import Writer, make_config
 from tests.tui.ptys import Terminal
 
+pytestmark = pytest.mark.slow
+
 SECONDS = 6
 BUDGET = {(80, 24): 8 * 1024, (160, 48): 14 * 1024}
 
