@@ -5,9 +5,9 @@ from collections.abc import Iterable, Mapping
 from mirrortui.catalog.index import SubdirIndex
 from mirrortui.config import MirrorConfig
 from mirrortui.mirror.inventory import Entry, Inventory
-from mirrortui.mirror.plan import Totals
+from mirrortui.mirror.plan import CONFIRM, Totals
 
-HINT = "If that is meant, run it with --confirm-prune"
+HINT = CONFIRM[0].upper() + CONFIRM[1:]
 
 Pair = tuple[str, str]
 

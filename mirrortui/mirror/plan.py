@@ -3,7 +3,14 @@
 from dataclasses import dataclass
 from typing import Any
 
-from mirrortui.selection.reasons import Broken
+from mirrortui.naming import display
+from mirrortui.selection.reasons import WORDS, Broken
+
+CONFIRM = "if that is meant, run it with --confirm-prune"
+"""What allows the things that a guard refuses."""
+
+TOLD = 20
+"""So many broken dependencies are told as warnings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +52,8 @@ class Plan:
     """What a run would do now. `id` is a digest: the same upstream, rules and disk give the same id.
 
     `free` is the disk's free bytes, `needed` what the run takes of it; `largest` are the biggest files to
-    fetch, `drops` a sample of the dropped ones; `eta` seconds at the configured limit (None without one).
+    fetch, `drops` a sample of the dropped ones; `eta` seconds at the configured limit (None without one). `refusals`
+    say what a guard will not let the run do.
     """
 
     id: str
@@ -56,8 +64,15 @@ class Plan:
     eta: float | None = None
     largest: tuple[PlannedFile, ...] = ()
     drops: tuple[PlannedFile, ...] = ()
-    warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    refusals: tuple[str, ...] = ()
     broken: tuple[Broken, ...] = ()
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """All that is to be told: notes, the first broken dependencies, and what a guard refuses, with what allows it."""
+        broken = (broken_words(item) for item in self.broken[:TOLD])
+        return (*self.notes, *broken, *(f"{refusal}; {CONFIRM}" for refusal in self.refusals))
 
     def total(self, kind: str) -> Totals:
         """Sum of add, replace, keep, drop or prune_due over all subdirs."""
@@ -95,3 +110,14 @@ class Plan:
         ]
         out |= {"disk": {"free": self.free, "needed": self.needed}, "eta": self.eta, "warnings": list(self.warnings)}
         return out
+
+
+def broken_words(item: Broken) -> str:
+    """A dependency that nothing kept satisfies, as a warning."""
+    need = "1 package needs" if item.packages == 1 else f"{item.packages} packages need"
+    value = f'["{item.mend}"]' if item.mend_rule == "always" else f'"{item.mend}"'
+    mend = f"; {item.mend_rule} = {value} would keep it" if item.mend else ""
+    return (
+        f"{item.channel}/{item.subdir}: {need} {display(item.spec)} (for example {item.example}), "
+        f"{WORDS[item.reason]}{mend}"
+    )

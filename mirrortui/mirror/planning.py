@@ -18,7 +18,7 @@ from mirrortui.mirror.plan import Plan, PlannedFile, SubdirPlan, Totals
 from mirrortui.mirror.presence import Presence
 from mirrortui.mirror.store import Disk, Store
 from mirrortui.naming import display
-from mirrortui.selection.reasons import WORDS, Broken
+from mirrortui.selection.reasons import Broken
 from mirrortui.selection.select import Selection, SubdirSelection
 
 SAMPLE = 20
@@ -93,7 +93,7 @@ def plan(
     """Sum up the work. `needed` counts what is fetched; files that are pruned free their bytes only afterwards.
 
     `held` tells the bytes of part files that a run goes on with; it is asked where the disk looks too small. Unless
-    it is `confirmed`, warnings tell what the guards will not let happen.
+    it is `confirmed`, `refusals` tell what the guards will not let happen.
     """
     moment = time.time() if now is None else now
     subdirs = [_sum(pair, item) for pair, item in todo.items()]
@@ -118,12 +118,9 @@ def plan(
         *warnings,
         *_vanished(todo, inventory),
         *_warnings(todo, needed, disk),
-        *(broken_words(b) for b in broken[:SAMPLE]),
     ]
     if config.prune.enabled:
         notes += retention.doubts(Store(config.root), (s.channel for s in subdirs))
-    if not confirmed:
-        notes += _refusals(config, todo, inventory, due)
     return Plan(
         id=_digest(config, todo, subdirs),
         created=moment,
@@ -133,32 +130,21 @@ def plan(
         eta=needed / limit if limit else None,
         largest=tuple(_largest(todo)),
         drops=tuple(drops[:SAMPLE]),
-        warnings=tuple(notes),
+        notes=tuple(notes),
+        refusals=() if confirmed else _refusals(config, todo, inventory, due),
         broken=broken,
     )
 
 
-def _refusals(config: MirrorConfig, todo: Work, inventory: Inventory, due: prune.Due) -> list[str]:
+def _refusals(config: MirrorConfig, todo: Work, inventory: Inventory, due: prune.Due) -> tuple[str, ...]:
     """What a run will say no to, in the order in which it does."""
-    hint = guards.HINT[0].lower() + guards.HINT[1:]
     indexes = (item.chosen.index for item in todo.values())
     shrunken = [(index.channel, text) for index in indexes if (text := guards.shrunken(config, inventory, index))]
     if shrunken:
-        return [f"{name} will be left as it is, and nothing will be deleted: {text}; {hint}" for name, text in shrunken]
+        return tuple(f"{name} will be left as it is, and nothing will be deleted: {text}" for name, text in shrunken)
     coming = sum((_masked(item.chosen.index.size, item.add | item.check) for item in todo.values()), Totals())
     why = guards.refusal(config, inventory, due, coming) if config.prune.enabled else ""
-    return [f"nothing will be deleted: {why}; {hint}"] if why else []
-
-
-def broken_words(item: Broken) -> str:
-    """A dependency that nothing kept satisfies, as a warning."""
-    need = "1 package needs" if item.packages == 1 else f"{item.packages} packages need"
-    value = f'["{item.mend}"]' if item.mend_rule == "always" else f'"{item.mend}"'
-    mend = f"; {item.mend_rule} = {value} would keep it" if item.mend else ""
-    return (
-        f"{item.channel}/{item.subdir}: {need} {display(item.spec)} (for example {item.example}), "
-        f"{WORDS[item.reason]}{mend}"
-    )
+    return (f"nothing will be deleted: {why}",) if why else ()
 
 
 def _without_prune(item: SubdirPlan) -> SubdirPlan:

@@ -21,7 +21,7 @@ from mirrortui.tui.screens.confirm import Confirm, Prompt
 from mirrortui.tui.text import content, problem
 from mirrortui.tui.view import View
 from mirrortui.tui.widgets.diff_view import DiffView
-from mirrortui.tui.widgets.plan_tables import refused, warnings_of
+from mirrortui.tui.widgets.plan_tables import warnings_of
 
 
 async def save(app: App[Any], rooms: Rooms, view: View) -> bool:
@@ -80,7 +80,7 @@ def plan_words(plan: Plan, config: MirrorConfig, *, allowed: bool = False) -> li
     words = [f"{doing[:1].upper()}{doing[1:]}." if doing else nothing]
     words.append(f"{fmt.size(plan.free - plan.needed)} stay free on the disk.")
     if due.files:
-        stays = refused(plan) and not allowed
+        stays = plan.refusals and not allowed
         what = (
             "are due for deletion, but stay: a guard refuses it"
             if stays

@@ -139,6 +139,7 @@ class FakeRooms:
         self.broken_reads: dict[Pair, str] = {}
         self.hold_reads: asyncio.Event | None = None
         self.warnings: tuple[str, ...] = ()
+        self.refusals: tuple[str, ...] = ()
         self.errors: dict[str, str | Wrong] = {}
         self.hints: dict[str, str] = {}
         self.rough = False
@@ -284,7 +285,7 @@ class FakeRooms:
         )
         return Plan(
             id="6f1c", created=NOW, subdirs=tuple(subdirs), free=self.free, needed=needed, eta=needed / 50e6,
-            largest=largest, warnings=self.warnings, broken=self.broken,
+            largest=largest, notes=self.warnings, refusals=self.refusals, broken=self.broken,
         )  # fmt: skip
 
     async def refresh(self, config: MirrorConfig, wanted: Sequence[Pair]) -> AsyncIterator[Reading]:

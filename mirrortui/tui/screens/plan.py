@@ -29,7 +29,6 @@ from mirrortui.tui.widgets.plan_tables import (
     broken_table,
     file_rows,
     mend_words,
-    refused,
     subdir_rows,
     summary,
     warnings_of,
@@ -253,7 +252,7 @@ class PlanScreen(RoomScreen):
         if action == "start":
             return self.plan is not None and not self.view.active and not self.view.watching
         if action == "allow":
-            return self.plan is not None and bool(refused(self.plan)) and bool(self.check_action("start", ()))
+            return self.plan is not None and bool(self.plan.refusals) and bool(self.check_action("start", ()))
         if action in ("mend", "mend_all"):
             return self.plan is not None and any(b.mend for b in self.plan.broken)
         if action == "save":

@@ -88,25 +88,13 @@ def file_rows(files: tuple[PlannedFile, ...]) -> list[Row]:
     ]
 
 
-def refused(plan: Plan) -> list[str]:
-    """The plan's warnings that tell what a guard will not let happen."""
-    from mirrortui.mirror.guards import HINT
-
-    end = f"; {HINT[0].lower()}{HINT[1:]}"
-    return [words for words in plan.warnings if words.endswith(end)]
-
-
 def warnings_of(plan: Plan, *, allowed: bool = False) -> list[str]:
     """The plan's warnings but for broken dependencies, which have a table of their own.
 
     What a guard refuses is told with the key that allows it instead of the option; not at all where it is `allowed`.
     """
-    from mirrortui.mirror.planning import broken_words
-
-    held = refused(plan)
-    listed = {broken_words(b) for b in plan.broken} | set(held)
-    words = [] if allowed else [f"{one.rpartition('; ')[0]}; a instead of s allows it for one run" for one in held]
-    return words + [one for one in plan.warnings if one not in listed]
+    held = [] if allowed else [f"{one}; a instead of s allows it for one run" for one in plan.refusals]
+    return [*held, *plan.notes]
 
 
 def mend_words(one: Broken) -> str:
