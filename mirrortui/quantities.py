@@ -51,6 +51,11 @@ def words(count: float) -> str:
     return humanize.naturalsize(count, format="%.1f").replace("Bytes", "B").replace("Byte", "B")
 
 
+def counted(number: int, word: str) -> str:
+    """How many there are of a thing: `1 file`, `1,200 files`."""
+    return f"{number:,} {word}{'' if number == 1 else 's'}"
+
+
 def rate(text: str) -> int:
     """Bytes a second of `50 MB/s`; an empty text is 0, which means no limit."""
     if not text.strip():

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import click
 
-from mirrortui.cli.output import config_option, count, emit, json_option, load, say, size, table, tell
+from mirrortui.cli.output import config_option, emit, json_option, load, say, table, tell
 from mirrortui.errors import StateError, UsageError
 from mirrortui.naming import display
+from mirrortui.quantities import counted as count
+from mirrortui.quantities import words as size
 
 LONGEST = 64
 """Letters of a snapshot's name."""

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mirrortui.cli.output import config_option, count, emit, json_option, load, say, size, span, tell
+from mirrortui.cli.output import config_option, emit, json_option, load, say, span, tell
 from mirrortui.config import MirrorConfig
 from mirrortui.errors import MirrorError, UsageError
 from mirrortui.naming import display
+from mirrortui.quantities import counted as count
+from mirrortui.quantities import words as size
 from mirrortui.worker.ending import INTERRUPTED
 
 if TYPE_CHECKING:  # the verbs import these rooms when they need them

@@ -85,16 +85,6 @@ def say(text: str) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
 
 
-def size(count: float) -> str:
-    """Bytes in words, decimal units."""
-    return humanize.naturalsize(count, format="%.1f").replace("Bytes", "B").replace("Byte", "B")
-
-
-def count(number: int, word: str) -> str:
-    """How many there are of a thing: 1 file, 2 files."""
-    return f"{number:,} {word}{'' if number == 1 else 's'}"
-
-
 def span(seconds: float | None) -> str:
     """A length of time in words."""
     if seconds is None:

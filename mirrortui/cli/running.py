@@ -6,25 +6,15 @@ from pathlib import Path
 
 import click
 
-from mirrortui.cli.output import (
-    config_option,
-    count,
-    emit,
-    emit_line,
-    json_option,
-    load,
-    load_rules,
-    say,
-    size,
-    span,
-    tell,
-)
+from mirrortui.cli.output import config_option, emit, emit_line, json_option, load, load_rules, say, span, tell
 from mirrortui.cli.telling import ending_line, faults, progress_line
-from mirrortui.worker import lock
+from mirrortui.quantities import counted as count
+from mirrortui.quantities import words as size
+from mirrortui.worker import ending, lock
 from mirrortui.worker.reader import JournalReader
 from mirrortui.worker.snapshot import Snapshot
 
-EXIT = {"idle": 0, "done": 0, "partial": 3, "failed": 1, "stopped": 1, "crashed": 1}
+EXIT = ending.EXIT | {"idle": 0, "crashed": 1}
 ALL = -1
 
 

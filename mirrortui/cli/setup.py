@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 import click
 
 from mirrortui import channels, config, naming
-from mirrortui.cli.output import config_option, count, emit, json_option, load_rules, say, size, span, table
+from mirrortui.cli.output import config_option, emit, json_option, load_rules, say, span, table
 from mirrortui.config import Channel, Mirror, MirrorConfig
 from mirrortui.errors import MirrorError, UsageError
 from mirrortui.mirror.store import Store
+from mirrortui.quantities import counted as count
+from mirrortui.quantities import words as size
 
 if TYPE_CHECKING:
     from mirrortui.selection.estimate import Details

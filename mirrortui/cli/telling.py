@@ -2,7 +2,8 @@
 
 import time
 
-from mirrortui.cli.output import size, span
+from mirrortui.cli.output import span
+from mirrortui.quantities import words as size
 from mirrortui.worker.snapshot import Snapshot
 
 MOST = 20

@@ -13,6 +13,7 @@ from mirrortui.mirror.mark import Snapshot
 from mirrortui.mirror.records import Record, blocks, names_in
 from mirrortui.mirror.staging import JSON
 from mirrortui.mirror.store import Store
+from mirrortui.quantities import counted
 
 Pair = tuple[str, str]
 
@@ -83,13 +84,10 @@ def looked_over(store: Store, inventory: Inventory | None, snapshot: Snapshot) -
         live = store.names(*pair)
         gone += len(named - live)
         bad += len(named & live & inventory.doubted(*pair)) if inventory else 0
-    told = [f"{packages(count)} {what}" for count, what in ((gone, "missing"), (bad, "known to be bad")) if count]
+    told = [
+        f"{counted(count, 'package')} {what}" for count, what in ((gone, "missing"), (bad, "known to be bad")) if count
+    ]
     return replace(snapshot, damaged=", ".join(told)) if told else snapshot
-
-
-def packages(count: int) -> str:
-    """How many: 1 package, 2 packages."""
-    return f"{count:,} package{'' if count == 1 else 's'}"
 
 
 def _subdirs(store: Store) -> Iterator[tuple[Path, Pair]]:

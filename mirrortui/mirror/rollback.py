@@ -11,12 +11,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mirrortui.errors import RefusedError
-from mirrortui.mirror import channeldata, lacking, metadata, publish, retention, shards, snapshots
+from mirrortui.mirror import channeldata, metadata, publish, retention, shards, snapshots
 from mirrortui.mirror.inventory import Entry, Inventory, Published
 from mirrortui.mirror.mark import Snapshot
 from mirrortui.mirror.records import Record, named_in, number, records
 from mirrortui.mirror.staging import ORDER
 from mirrortui.mirror.store import NEXT, Store, reporting
+from mirrortui.quantities import counted
 
 Pair = tuple[str, str]
 
@@ -36,7 +37,7 @@ def roll_back(store: Store, inventory: Inventory, name: str) -> list[Pair]:
         gone += _gone(store, inventory, place, pair, meant)
     if gone:
         raise RefusedError(
-            f"{lacking.packages(len(gone))} of snapshot {name} {'is' if len(gone) == 1 else 'are'} gone, "
+            f"{counted(len(gone), 'package')} of snapshot {name} {'is' if len(gone) == 1 else 'are'} gone, "
             f"for example {gone[0]}",
             hint="Nothing was changed",
         )

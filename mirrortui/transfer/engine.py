@@ -32,6 +32,9 @@ INLINE = 1 << 20
 
 MAX_TAG = 256
 
+IN_LINE = "waiting for the host"
+"""Of a `Flight`: its host has as many transfers as it may, or is left alone for a while."""
+
 Done = Callable[[Outcome], None]
 T = TypeVar("T")
 
@@ -94,7 +97,7 @@ class Engine:
         while (url := course.next(self.hosts)) is not None:
             host = host_of(url)
             permit = self._permits.setdefault(host, asyncio.Semaphore(self.connections))
-            flight.waiting = "waiting for the host" if permit.locked() or not self.hosts.open(host) else ""
+            flight.waiting = IN_LINE if permit.locked() or not self.hosts.open(host) else ""
             try:
                 async with permit:
                     await self.hosts.wait(host)

@@ -2,7 +2,7 @@
 
 import time
 
-from mirrortui.transfer.engine import Engine
+from mirrortui.transfer.engine import IN_LINE, Engine
 from mirrortui.transfer.job import Flight
 from mirrortui.transfer.retry import Hosts, host_of
 from mirrortui.worker.journal import Journal
@@ -61,4 +61,4 @@ def waiting(hosts: Hosts, flight: Flight, now: float) -> tuple[str, float]:
     if blocked:
         first = min(blocked, key=lambda host: host.blocked_until)
         return "busy" if first.asked else "down", first.blocked_until - now
-    return "queued" if flight.waiting == "waiting for the host" else flight.waiting, 0.0
+    return "queued" if flight.waiting == IN_LINE else flight.waiting, 0.0

@@ -12,10 +12,12 @@ from mirrortui.config import Channel, MirrorConfig
 from mirrortui.errors import MirrorError, NoSpace, PruneRefused
 from mirrortui.mirror import guards, planning, prune, publish, retention, shards
 from mirrortui.mirror.inventory import Inventory
+from mirrortui.mirror.plan import CONFIRM
 from mirrortui.mirror.planning import Work
 from mirrortui.mirror.records import blocks
 from mirrortui.mirror.staging import Item
 from mirrortui.mirror.store import Store, reporting
+from mirrortui.quantities import counted, words
 from mirrortui.transfer.engine import next_path
 from mirrortui.worker.ending import Ending
 from mirrortui.worker.extras import Extras
@@ -152,7 +154,7 @@ class Switching:
             self.journal.event("warning", warning)
         if switched.written or switched.removed:
             self.changed = True
-            self.journal.event("info", f"{channel.name}: published {_records(switched.records)}")
+            self.journal.event("info", f"{channel.name}: published {counted(switched.records, 'record')}")
 
     def _vanished(self, channel: str, subdir: str, refused: bool) -> bool:
         """A subdir that was there and is gone upstream stays published as it was: an index that vanishes deletes nothing.
@@ -193,8 +195,7 @@ class Switching:
                     part.unlink(missing_ok=True)
             shards.sweep(self.store.folder(*pair), time.time())
         if self.held:
-            hint = "if that is meant, run it with --confirm-prune"
-            return Ending("partial", f"{'; '.join(self.held)}: not published, {hint}", PruneRefused.exit_code)
+            return Ending("partial", f"{'; '.join(self.held)}: not published, {CONFIRM}", PruneRefused.exit_code)
         if not self.config.prune.enabled:
             return Ending("done")
         damaged = list[str]()
@@ -209,7 +210,7 @@ class Switching:
             return Ending("partial", f"nothing was deleted: {error}", PruneRefused.exit_code)
         pruned = prune.prune(self.store, self.inventory, due)
         if pruned.files:
-            self.journal.event("info", f"pruned {pruned.files} files, {pruned.bytes / 1e6:.1f} MB")
+            self.journal.event("info", f"pruned {counted(pruned.files, 'file')}, {words(pruned.bytes)}")
         return Ending("done", pruned=pruned.files)
 
     def _leftovers(self, pair: Pair) -> list[Path]:
@@ -223,7 +224,3 @@ class Switching:
         if item is not None:
             missing = set(item.chosen.index.fns(item.chosen.mask & ~self.verified[pair]))
         return [part for part in parts if part.name[1:].removesuffix(part.suffix) not in missing]
-
-
-def _records(number: int) -> str:
-    return f"{number} record{'' if number == 1 else 's'}"

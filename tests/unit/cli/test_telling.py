@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from mirrortui.cli.output import count
 from mirrortui.cli.telling import ending_line, faults, progress_line
+from mirrortui.quantities import counted as count
 from mirrortui.worker.snapshot import Failure, RunStatus, Snapshot
 
 RUN = RunStatus(7, "running", "transfer", 100.0, None, 1, "", 5, 10, 50, 100, 0, 0, 0, 0, 50, 25.0, 2.0, 0, "")
