@@ -20,7 +20,7 @@ DELAY = 0.03
 
 _CONFIG = """
 {load}
-daemon off; worker_processes 2; pid {here}/nginx.pid; error_log {here}/error.log warn; {user}
+daemon off; worker_processes {workers}; pid {here}/nginx.pid; error_log {here}/error.log warn; {user}
 events {{ worker_connections 2048; }}
 http {{
   access_log off; sendfile on; tcp_nopush on; keepalive_timeout 65; keepalive_requests 100000;
@@ -50,7 +50,7 @@ class Addresses:
 
 
 @contextlib.contextmanager
-def serving(root: Path) -> Iterator[Addresses]:
+def serving(root: Path, *, workers: int = 2) -> Iterator[Addresses]:
     """Serve a folder until the end of the block. Raises `FileNotFoundError` without nginx or openssl."""
     with tempfile.TemporaryDirectory(prefix="bench-nginx-") as name:
         here = Path(name)
@@ -60,7 +60,7 @@ def serving(root: Path) -> Iterator[Addresses]:
         values = {"here": here, "root": root.resolve(), "http": http, "https": https}
         late = _DELAYED.format(delayed=delayed, root=root.resolve(), seconds=DELAY) if module else ""
         load, user = f"load_module {module};" if module else "", "user root;" if os.geteuid() == 0 else ""
-        (here / "nginx.conf").write_text(_CONFIG.format(load=load, user=user, delayed=late, **values))
+        (here / "nginx.conf").write_text(_CONFIG.format(load=load, user=user, workers=workers, delayed=late, **values))
         process = subprocess.Popen([_nginx(), "-p", name, "-c", str(here / "nginx.conf")])
         try:
             _wait(http, process)
