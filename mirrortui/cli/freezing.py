@@ -1,13 +1,12 @@
 """snapshot: what was the mirror on a given day; freeze, compare, roll back."""
 
 import time
-from contextlib import suppress
 from pathlib import Path
 
 import click
 
 from mirrortui.cli.output import config_option, emit, json_option, load, say, table, tell
-from mirrortui.errors import StateError, UsageError
+from mirrortui.errors import UsageError
 from mirrortui.naming import display
 from mirrortui.quantities import counted as count
 from mirrortui.quantities import words as size
@@ -49,21 +48,13 @@ def create(config_path: Path | None, as_json: bool, name: str) -> int:
 @json_option
 def list_(config_path: Path | None, as_json: bool) -> int:
     """List the snapshots, oldest first."""
-    from mirrortui.mirror import lacking, snapshots
-    from mirrortui.mirror.inventory import Inventory
+    from mirrortui.mirror import lacking
     from mirrortui.mirror.store import Store
 
     settings, _ = load(config_path)
     store = Store(settings.root)
     store.check_folder()
-    inventory = None
-    with suppress(StateError):  # whoever may not read the state may still list
-        inventory = Inventory(settings.state)
-    try:
-        found = [lacking.looked_over(store, inventory, one) for one in snapshots.listed(store)]
-    finally:
-        if inventory is not None:
-            inventory.close()
+    found = lacking.overview(store, settings.state)
     if as_json:
         emit([s.to_json() for s in found])
     else:

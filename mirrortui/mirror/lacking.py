@@ -1,11 +1,12 @@
 """Package files that snapshots name, against those that are there: nothing else notices when one of them is lost."""
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 from mirrortui import naming
-from mirrortui.errors import MirrorError
+from mirrortui.errors import MirrorError, StateError
 from mirrortui.mirror import mark, retention, snapshots
 from mirrortui.mirror.faults import Bad
 from mirrortui.mirror.inventory import Entry, Inventory, Known
@@ -68,6 +69,18 @@ def unknown(store: Store, inventory: Inventory, pair: Pair, spared: set[str]) ->
             if fn in rest and fn not in own:
                 out.setdefault(fn, record.entry(fn))
     return list(out.values())
+
+
+def overview(store: Store, state: Path) -> list[Snapshot]:
+    """All snapshots, oldest first, each looked over; also for an account that may not read the state."""
+    inventory = None
+    with suppress(StateError):
+        inventory = Inventory(state)
+    try:
+        return [looked_over(store, inventory, snapshot) for snapshot in snapshots.listed(store)]
+    finally:
+        if inventory is not None:
+            inventory.close()
 
 
 def looked_over(store: Store, inventory: Inventory | None, snapshot: Snapshot) -> Snapshot:

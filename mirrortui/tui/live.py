@@ -241,14 +241,14 @@ class LiveRooms:
 
     def history(self, config: MirrorConfig, *, network: bool) -> History:
         """The journal's runs, the tree's snapshots, and what doctor finds."""
-        from mirrortui.mirror import snapshots
+        from mirrortui.mirror import lacking
         from mirrortui.mirror.store import Store
         from mirrortui.worker.doctor import examine
         from mirrortui.worker.reader import JournalReader
 
         with closing(JournalReader(config.state)) as reader:
             runs = reader.runs()
-        frozen = tuple(reversed(snapshots.listed(Store(config.root))))
+        frozen = tuple(reversed(lacking.overview(Store(config.root), config.state)))
         return History(runs, frozen, tuple(examine(config, network=network)))
 
     # --------------------------------------------------------------------------------------- the clients

@@ -15,7 +15,7 @@ from mirrortui import clients
 from mirrortui.catalog import cache
 from mirrortui.config import MirrorConfig
 from mirrortui.errors import MirrorError
-from mirrortui.mirror import metadata, snapshots
+from mirrortui.mirror import lacking, metadata
 from mirrortui.mirror.inventory import Inventory
 from mirrortui.mirror.store import Store, read_only
 from mirrortui.naming import display, holds_secret
@@ -172,7 +172,7 @@ def _published(config: MirrorConfig) -> Iterator[Finding]:
 
 
 def _lost(config: MirrorConfig) -> Iterator[Finding]:
-    """Published files that are not there any more, and snapshots that have lost some: without reading any."""
+    """Published files that are not there any more, and snapshots that have lost some: by names, without reading any."""
     store = Store(config.root)
     try:
         inventory = Inventory(config.state)
@@ -180,7 +180,7 @@ def _lost(config: MirrorConfig) -> Iterator[Finding]:
             lost, bad = metadata.missing(store, inventory), inventory.doubts()
         finally:
             inventory.close()
-        damaged = [snapshot for snapshot in snapshots.listed(store) if snapshot.damaged]
+        damaged = [snapshot for snapshot in lacking.overview(store, config.state) if snapshot.damaged]
     except MirrorError as error:
         yield Finding("metadata", "bad", str(error), error.hint)
         return

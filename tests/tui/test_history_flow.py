@@ -1,11 +1,15 @@
 """History and health: what the journal, the tree and doctor say."""
 
+from dataclasses import replace
+
 import pytest
 
 from mirrortui.errors import StateError
+from mirrortui.mirror.snapshots import Snapshot as Frozen
+from mirrortui.tui.glyphs import WARN
 from mirrortui.tui.rooms import History
 from mirrortui.tui.screens.ask import Ask
-from mirrortui.tui.screens.history import HistoryScreen, health_lines, run_rows
+from mirrortui.tui.screens.history import HistoryScreen, frozen_rows, health_lines, run_rows
 from mirrortui.tui.view import View
 from mirrortui.worker.doctor import Finding
 from tests.tui.driving import driven, make_app, running_app
@@ -95,3 +99,11 @@ def test_history_tells_a_message_in_full(size: tuple[int, int]) -> None:
             await d.until(lambda: not isinstance(app.screen, Ask))
 
     see()
+
+
+def test_a_damaged_snapshot_is_marked_by_more_than_colour() -> None:
+    good = Frozen("good", NOW, (("c", "noarch"),), 1, 2)
+    first, second = frozen_rows([good, replace(good, name="bad", damaged="1 package missing")])
+    assert first.cells[0] == ("good", "")
+    assert second.cells[0] == (f"{WARN} bad", "warn")
+    assert second.key == "bad"

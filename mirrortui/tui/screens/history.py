@@ -78,12 +78,13 @@ def run_rows(runs: Sequence[RunStatus], view: View) -> list[Row]:
 
 
 def frozen_rows(snapshots: "Sequence[Frozen]") -> list[Row]:
-    """One row a snapshot."""
+    """One row a snapshot; what a damaged one lacks stands among the findings."""
     rows = []
     for one in snapshots:
         made = time.strftime("%Y-%m-%d %H:%M", time.localtime(one.created))
         subdirs = "1 subdir" if len(one.subdirs) == 1 else f"{len(one.subdirs)} subdirs"
-        rows.append(Row(one.name, (one.name, made, subdirs, fmt.count(one.records), fmt.size(one.bytes))))
+        name = (f"{WARN} {one.name}", "warn") if one.damaged else (one.name, "")
+        rows.append(Row(one.name, (name, made, subdirs, fmt.count(one.records), fmt.size(one.bytes))))
     return rows
 
 

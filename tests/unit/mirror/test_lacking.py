@@ -106,3 +106,11 @@ def test_files_of_which_nothing_is_known(moved: Tree, tmp_path: Path) -> None:
     fresh = Inventory(tmp_path / "fresh")
     assert named.strange(moved.store, fresh, [*PAIRS, PAIR, ("c", "win-64")]) == 8
     fresh.close()
+
+
+def test_every_door_looks_snapshots_over_in_the_same_way(moved: Tree, tmp_path: Path) -> None:
+    """Also for an account that may not read the state, or before there is one."""
+    (moved.folder() / GONE).unlink()
+    for state in (moved.state, tmp_path / "none"):
+        (found,) = lacking.overview(moved.store, state)
+        assert found.damaged == "1 package missing"
