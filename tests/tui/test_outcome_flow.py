@@ -312,3 +312,16 @@ async def test_long_lines_of_the_log_are_wrapped_to_the_width() -> None:
         await d.pilot.resize_terminal(200, 24)
         await d.until(lambda: len(log.lines) <= 3)
         await d.sees("not there (404)")
+
+
+@driven
+async def test_the_rate_is_never_above_its_peak() -> None:
+    rooms = FakeRooms()
+    rooms.snapshot = running()
+    app = make_app(rooms, screen="sync")
+    async with running_app(app, (120, 36)) as d:
+        await d.sees("peak 12.3 MB/s")
+        rooms.snapshot = replace(running(), run=replace(RUN, rate=13.5e6))
+        await d.sees("peak 13.5 MB/s")
+        rooms.snapshot = running()
+        await d.sees("peak 13.5 MB/s")

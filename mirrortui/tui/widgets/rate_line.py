@@ -81,11 +81,16 @@ class RateLine(Facts):
     def _feed(self, run: RunStatus, view: View, total: int) -> None:
         if run.id != self._run_id:
             self._run_id, self._rates, self._spark_at = run.id, [], 0.0
-        if view.now - self._spark_at < 1.0 or not view.active:
+        if not view.active:
             return
-        self._spark_at = view.now
-        self._rates = [*self._rates, run.rate][-HISTORY:]
         room = total - LABEL
+        if view.now - self._spark_at >= 1.0:
+            self._spark_at = view.now
+            self._rates = [*self._rates, run.rate][-HISTORY:]
+        elif run.rate > max(self._rates[-room:]):  # or the rate beside it would be above its peak
+            self._rates[-1] = run.rate
+        else:
+            return
         # Beside a limit on a narrow screen the highest rate would be taken for it.
         top = "rate" if run.limit and total < ROOMY else f"peak {fmt.rate(max(self._rates[-room:]))}"
         self._spark = line((fmt.fit(top, LABEL), "dim"), (fmt.spark(self._rates, room), "bar"))
